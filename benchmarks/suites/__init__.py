@@ -1,0 +1,16 @@
+"""What is measured, one module a suite; each has `benchmarks() -> list[Benchmark]`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.harness import Benchmark
+from benchmarks.suites import elementwise, importing, lecture, programs, training
+
+SUITES: dict[str, Callable[[], list[Benchmark]]] = {
+    "elementwise": elementwise.benchmarks,
+    "lecture": lecture.benchmarks,
+    "training": training.benchmarks,
+    "programs": programs.benchmarks,
+    "import": importing.benchmarks,
+}

@@ -1,0 +1,1 @@
+"""The core: errors, array types, programs, interpreters, primitives, handles. NumPy and optree only."""

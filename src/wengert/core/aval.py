@@ -1,0 +1,46 @@
+"""``Aval``: the type of an array: shape, dtype, and whether it is weak, as Python's scalars are under NEP 50."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .box import WEAK_DTYPES, dtype_of, shape_of
+
+ZERO_OF_KIND = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": 0j}
+
+
+@dataclass(frozen=True)
+class Aval:
+    """The abstract value of an array.
+
+    Args:
+        shape: lengths of the axes.
+        dtype: NumPy dtype, or what ``np.dtype`` takes.
+        weak: True for a Python scalar, whose dtype gives way to that of an array (NEP 50).
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] = np.dtype(float)
+    weak: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        object.__setattr__(self, "dtype", np.dtype(self.dtype))
+
+    def empty(self) -> Any:
+        """A value without elements that promotes as this one does: to ask NumPy for a result's dtype."""
+        return ZERO_OF_KIND[self.dtype.kind] if self.weak else np.empty((0,), self.dtype)
+
+    def __repr__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(str, self.shape))}]" + ("~" if self.weak else "")
+
+
+def aval_of(value: Any) -> Aval:
+    """The type of an array, a handle, or a scalar."""
+    dtype = dtype_of(value)
+    if isinstance(dtype, type):
+        return Aval(shape_of(value), WEAK_DTYPES[dtype], weak=True)
+    return Aval(shape_of(value), dtype)

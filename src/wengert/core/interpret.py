@@ -1,0 +1,170 @@
+"""Interpreters: what an application of a primitive means.
+
+``bind(primitive, *args)`` hands the application to the current interpreter. The root one is the dynamic tape; ``grad``,
+``jvp``, ``vmap`` push one of their own. Each keeps its parent and runs its rules under it, so nesting needs no levels: the
+context picks the interpreter, data only says who owns a value.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any
+
+from .box import Box
+from .errors import EscapedValue, UnsupportedError, operation_error
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+
+class Interpreter:
+    """Gives a meaning to ``primitive(*args, **params)``.
+
+    ``parent`` is the interpreter below, under which its rules run. ``origin`` says in words where its values are made.
+    """
+
+    __slots__ = ("origin", "parent")
+
+    def __init__(self, parent: Interpreter | None, origin: str = "the dynamic graph") -> None:
+        self.parent = parent
+        self.origin = origin
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """The result of an application. Arguments that this interpreter does not own are constants to it."""
+        raise NotImplementedError
+
+    def unary(self, primitive: Primitive, x: Any) -> Any:
+        """``process`` for one argument and no parameters; an interpreter may have a faster way."""
+        return self.process(primitive, (x,), {})
+
+    def binary(self, primitive: Primitive, a: Any, b: Any) -> Any:
+        """``process`` for two arguments and no parameters; an interpreter may have a faster way."""
+        return self.process(primitive, (a, b), {})
+
+    records = True  # whether changes in place would be seen by a derivative; not under no_grad
+
+    def notes(self, box: Box) -> list[str]:
+        """What ``repr`` says of a value besides its elements."""
+        return []
+
+    def gradient(self, box: Box) -> Any:
+        """The accumulated gradient of a leaf."""
+        return None
+
+    def set_gradient(self, box: Box, value: Any) -> None:
+        """Replace the accumulated gradient of a leaf."""
+        raise self._only_dynamic("x.grad = ...")
+
+    def backward(self, box: Box, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
+        """``Array.backward``."""
+        raise self._only_dynamic("x.backward()")
+
+    def register_hook(self, box: Box, hook: Callable[[Any], Any]) -> Callable[[], None]:
+        """``Array.register_hook``."""
+        raise self._only_dynamic("x.register_hook(...)")
+
+    def reduce(self, box: Box) -> tuple[Any, ...]:
+        """How a value is pickled and copied."""
+        raise self._only_dynamic("copying or pickling a value")
+
+    def _only_dynamic(self, what: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"{what} inside {self.origin}: that belongs to the dynamic graph. Inside a transformation use wengert.grad or "
+            "wengert.vjp of the inner function, which nest"
+        )
+
+    def owned(self, value: Any) -> Box:
+        """A handle of this interpreter on ``value``, a constant to it."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.origin}>"
+
+
+current: ContextVar[Interpreter]
+
+
+def set_root(root: Interpreter) -> None:
+    """Name the interpreter that stands at the bottom of every context; called once, by the dynamic tape's module."""
+    global current
+    current = ContextVar("wengert interpreter", default=root)
+
+
+class under:
+    """``with under(interpreter):`` makes it the current one."""
+
+    __slots__ = ("interpreter", "token")
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def __enter__(self) -> None:
+        self.token: Token[Interpreter] = current.set(self.interpreter)
+
+    def __exit__(self, *exception: object) -> None:
+        current.reset(self.token)
+
+
+def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
+    """Apply ``primitive`` under the current interpreter; plain arguments give a plain result."""
+    for arg in args:
+        if isinstance(arg, Box):
+            return current.get().process(primitive, args, params)
+    return apply(primitive, args, params)
+
+
+def apply(primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> Any:
+    """The primitive's value on plain arrays, NumPy's complaints named after the operation."""
+    try:
+        return primitive.value(*values, **params)
+    except (ValueError, TypeError, IndexError) as error:
+        if primitive.calls_user:
+            raise
+        raise operation_error(primitive.name, values, error) from error
+
+
+def evaluate(interpreter: Interpreter | None, primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> Any:
+    """The application one level down: NumPy itself where no value is owned, else ``interpreter``, made the current one."""
+    for value in values:
+        if isinstance(value, Box):
+            if interpreter is None:
+                raise escaped(value, primitive)
+            with under(interpreter):
+                return interpreter.process(primitive, values, params)
+    return apply(primitive, values, params)
+
+
+def escaped(value: Box, primitive: Primitive) -> EscapedValue:
+    """The error for a value that no enclosing interpreter owns."""
+    return EscapedValue(
+        f"{primitive.name}: an argument was made inside {value._owner.origin}, which is not running here: its derivative would "
+        "be lost. Return the value from that function instead of storing it; in a thread, start the function with "
+        "wengert.in_context(function); in a rule of custom_jvp or custom_vjp, pass it as an argument instead of closing "
+        "over it; or store wengert.stop_gradient(x).item() or .numpy()"
+    )
+
+
+def origin_of(function: Callable[..., Any], transformation: str) -> str:
+    """Where ``function`` is written, for messages."""
+    target = getattr(function, "__wrapped__", function)
+    target = getattr(target, "__func__", getattr(target, "func", target))
+    code = getattr(target, "__code__", None)
+    name = getattr(target, "__qualname__", type(target).__qualname__)
+    place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+    return f"{transformation} of {name}{place}"
+
+
+def in_context(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` that runs in the context of this call: ``grad``, ``no_grad``, … around it hold in another thread too.
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> import wengert as wg
+    >>> with wg.no_grad(), ThreadPoolExecutor() as pool:
+    ...     tracked = pool.submit(wg.in_context(lambda: (wg.array(1.0, requires_grad=True) * 2).requires_grad))
+    >>> tracked.result()
+    False
+    """
+    context = contextvars.copy_context()
+    return lambda *args, **kwargs: context.copy().run(function, *args, **kwargs)

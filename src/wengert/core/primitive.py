@@ -1,0 +1,148 @@
+"""``Primitive``: one record with every rule of one operation, and the registry of all of them.
+
+The families in ``ops/families.py`` fill the record from the little that an author writes. A rule that does not exist is
+not left out: ``NotDifferentiable("why")`` stands in its place, and its text is the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+from .aval import Aval
+from .errors import UnsupportedError
+from .interpret import bind
+
+Saver = Callable[[Sequence[Any]], Sequence[Any]] | None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The open interval of the reals from which tests draw an argument."""
+
+    low: float = -3.0
+    high: float = 3.0
+
+
+@dataclass(frozen=True)
+class Doc:
+    """What a reader and the tests know of a primitive.
+
+    ``domain``: an interval for each argument; ``source``: book, section or DOI; ``kinks``: the convention where the
+    derivative does not exist, printed in the table of the documentation.
+    """
+
+    summary: str
+    domain: tuple[Interval, ...] = (Interval(),)
+    source: str = ""
+    kinks: str = ""
+
+
+@dataclass(frozen=True)
+class NotDifferentiable:
+    """Stands where a derivative rule would be; ``why`` is the text of the error."""
+
+    why: str
+
+    def __call__(self, *_: Any) -> Any:
+        raise UnsupportedError(self.why)
+
+
+class Keep(dict[int, Saver | bool]):
+    """What a node keeps, for each set of active inputs: a function of ``(None, y, *xs)``.
+
+    ``reads[i]``: positions in that tuple which the rule of input i reads (1 is the output, 2 the first input), or None for
+    an input that has no derivative. The value is None where nothing is kept, False where no active input has a derivative.
+    """
+
+    def __init__(self, reads: Sequence[frozenset[int] | None], arity: int) -> None:
+        super().__init__()
+        self.reads, self.arity = reads, arity
+
+    def __missing__(self, mask: int) -> Saver | bool:
+        active = [read for i, read in enumerate(self.reads) if mask >> i & 1 and read is not None]
+        kept = frozenset().union(*active)
+        saver: Saver | bool = False
+        if active:
+            saver = itemgetter(*(p if p in kept else 0 for p in range(self.arity + 2))) if kept else None
+        self[mask] = saver
+        return saver
+
+
+class KeepNothing(dict[int, Saver | bool]):
+    """For linear primitives with any number of inputs."""
+
+    def __missing__(self, mask: int) -> Saver | bool:
+        return None
+
+
+class KeepAll(dict[int, Saver | bool]):
+    """For primitives whose rules read everything."""
+
+    def __missing__(self, mask: int) -> Saver | bool:
+        return tuple
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Primitive:
+    """One operation: arrays are positional, static parameters are keywords.
+
+    value: ``(*arrays, **params)`` on plain arrays.
+    infer: ``(*avals, **params) -> Aval``; the shape rule.
+    jvp: ``(y, xs, dxs, params) -> dy``; ``dxs`` holds None for a constant input; None is a zero tangent.
+    pull: ``(i, gy, node, masked) -> gx`` for input i; ``node`` has ``saved``, ``parents``, ``params``; ``masked`` says that
+        zeros of ``gy`` may come from a selection and absorb what they are multiplied with.
+    keep: what the node keeps, see ``Keep``.
+    batch: ``(xs, batched, size, params) -> y``, example axes in front.
+    linear: the inputs in which it is linear together (the others held), for the check of custom rules.
+    selects: its adjoint has zeros that stand for "not selected"; spreads: it hands that mark on to its inputs.
+    calls_user: its value runs a function of the user, whose exceptions are the user's own.
+    ufunc: the NumPy ufunc that it is, where it is one.
+    samples: ``rng -> [(args, params), …]`` for the generated tests, where the domain in ``doc`` does not say it all.
+    """
+
+    name: str
+    family: str
+    value: Callable[..., Any]
+    infer: Callable[..., Aval | tuple[Aval, ...]]
+    jvp: Callable[..., Any]
+    pull: Callable[..., Any]
+    keep: dict[int, Saver | bool]
+    batch: Callable[..., Any]
+    doc: Doc
+    linear: frozenset[int] = frozenset()
+    selects: bool = False
+    spreads: bool = True
+    calls_user: bool = False
+    multiple: bool = False
+    complex: bool = True
+    ufunc: Any = None
+    samples: Callable[..., Any] | None = None
+    notation: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        return bind(self, *args, **params)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name} ({self.family})>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _by_name, (self.name,)
+
+
+REGISTRY: dict[str, Primitive] = {}
+
+
+def define(primitive: Primitive) -> Primitive:
+    """Enter ``primitive`` in the registry. Raises ``ValueError`` where the name is taken."""
+    if primitive.name in REGISTRY:
+        raise ValueError(f"define: a primitive named {primitive.name!r} exists already")
+    REGISTRY[primitive.name] = primitive
+    return primitive
+
+
+def _by_name(name: str) -> Primitive:
+    return REGISTRY[name]

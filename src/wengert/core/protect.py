@@ -1,0 +1,60 @@
+"""Arrays of the user's that a derivative needs later: copied when small, locked against writing when large.
+
+A silent wrong gradient is the worst bug there is: ``y = x * buffer; buffer[:] = 0; backward`` must not use the zeros. Up to
+4 KiB an array is copied; beyond, its memory is made read-only until the graph that saved it is gone, so that the write
+raises NumPy's ``assignment destination is read-only``.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+COPY_UP_TO = 4096  # bytes
+_counts: dict[int, list[Any]] = {}  # id(array) -> [array, how many locks]
+_lock = threading.RLock()
+
+
+class Locked:
+    """Holds the memory of ``array`` read-only for as long as this object lives."""
+
+    __slots__ = ("array", "chain")
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+        self.chain: list[np.ndarray] = []
+        link: Any = array
+        with _lock:
+            while isinstance(link, np.ndarray):
+                if id(link) in _counts:
+                    _counts[id(link)][1] += 1
+                    self.chain.append(link)
+                elif link.flags.writeable:
+                    link.flags.writeable = False
+                    _counts[id(link)] = [link, 1]
+                    self.chain.append(link)
+                link = link.base
+
+    def __del__(self) -> None:
+        with _lock:
+            for link in reversed(self.chain):  # bases first: a view is writeable only where its base is
+                entry = _counts[id(link)]
+                entry[1] -= 1
+                if not entry[1]:
+                    del _counts[id(link)]
+                    link.flags.writeable = True
+
+
+def protect(saved: Any, foreign: list[Any]) -> tuple[Any, list[Locked]]:
+    """``saved`` with the arrays of ``foreign`` in it copied, or locked; and the locks to keep."""
+    result, locks = [], []
+    for value in saved:
+        if type(value) is np.ndarray and any(value is array for array in foreign):
+            if value.nbytes <= COPY_UP_TO:
+                value = value.copy("K")
+            else:
+                locks.append(Locked(value))
+        result.append(value)
+    return tuple(result), locks

@@ -1,0 +1,236 @@
+"""Dynamic graphs: the root tape, ``array(..., requires_grad=True)``, ``backward``, hooks, ``no_grad``.
+
+The graph is built while the program runs and destroyed by ``backward``. ``backward`` computes with plain NumPy, unless
+``create_graph`` asks for a graph of the backward pass too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from ..core import interpret
+from ..core.box import Box, is_inexact
+from ..core.errors import ConversionError, DtypeError, ShapeError, UnsupportedError
+from ..core.interpret import Interpreter
+from ..core.primitive import Primitive
+from ..ops.arithmetic import stop_gradient
+from ..ops.array import Array
+from ..ops.families import fit
+from .reverse import hooks, sweep
+from .tape import Leaf, Node, Tape, leaf, make
+
+_keys = count()
+
+
+class Root(Tape):
+    """The interpreter at the bottom: it records what depends on an array that asks for gradients."""
+
+    __slots__ = ()
+
+    def gradient(self, box: Box) -> Any:
+        node = box._node
+        if node is None or type(node) is Leaf:
+            return None if node is None else node.grad
+        raise UnsupportedError(
+            "x.grad of a value that is not a leaf: backward keeps the gradients of arrays made with requires_grad=True only. "
+            "See another one with x.register_hook(print)"
+        )
+
+    def set_gradient(self, box: Box, value: Any) -> None:
+        if type(box._node) is not Leaf:
+            raise UnsupportedError("x.grad = ...: x is not a leaf; make it with wengert.array(..., requires_grad=True)")
+        if value is not None:
+            if np.shape(value) != box.shape:
+                raise ShapeError(f"x.grad = ...: got shape {np.shape(value)}, expected {box.shape}")
+            value = value if isinstance(value, Array) else make(self, np.array(value, box.dtype), None)
+        box._node.grad = value
+
+    def backward(self, box: Box, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
+        if interpret.current.get() is not self:
+            current = interpret.current.get()
+            raise current._only_dynamic("x.backward()")
+        box.refresh()
+        node = box._node
+        if node is None:
+            raise UnsupportedError(
+                "x.backward(): x does not depend on an array with requires_grad=True; make one with "
+                "wengert.array(data, requires_grad=True), outside of no_grad"
+            )
+        if gradient is None:
+            if box.shape != ():
+                raise ShapeError(
+                    f"x.backward(): x has shape {box.shape}, expected a scalar: reduce it with np.sum or np.mean, or give "
+                    "the adjoint to start from, x.backward(gradient)"
+                )
+            gradient = np.ones((), box.dtype)[()] if np.dtype(box.dtype) != np.float64 else 1.0
+        if np.shape(gradient) != box.shape:
+            raise ShapeError(f"x.backward(gradient): got shape {np.shape(gradient)}, expected {box.shape}")
+        if isinstance(gradient, Array) and not create_graph:
+            gradient = gradient._value
+        with np.errstate(all="ignore"):
+            if create_graph:
+                sweep([(node, fit(gradient, node))], False, accumulate, tracked)
+            else:
+                sweep([(node, fit(gradient, node))], not retain_graph, accumulate)
+
+    def register_hook(self, box: Box, hook: Callable[[Any], Any]) -> Callable[[], None]:
+        if box._node is None:
+            raise UnsupportedError("x.register_hook(hook): no gradient passes through x; make it with requires_grad=True")
+        key, node = next(_keys), box._node
+        hooks.setdefault(node, {})[key] = hook
+
+        def remove() -> None:
+            if node in hooks:
+                hooks[node].pop(key, None)
+                if not hooks[node]:
+                    del hooks[node]
+
+        return remove
+
+    def reduce(self, box: Box) -> tuple[Any, ...]:
+        node = box._node
+        if node is not None and type(node) is not Leaf:
+            raise ConversionError(
+                "copying or pickling a value that is part of a graph: copy its leaves, or x.detach()"
+            )
+        box.refresh()
+        gradient = None if node is None or node.grad is None else node.grad.numpy()
+        return _restored, (np.array(box._value), node is not None, gradient)
+
+    def notes(self, box: Box) -> list[str]:
+        if type(box._node) is Leaf:
+            return ["requires_grad=True"]
+        if box._node is not None:
+            return [f"from={box._node.primitive.name if box._node.primitive else 'input'}"]
+        return []
+
+
+def tracked(node: Node) -> Any:
+    """What ``node`` has saved, as handles on the graph: for a backward pass that is itself recorded."""
+    saved = node.saved
+    if saved is None or node.primitive is None or not isinstance(saved, tuple):
+        return saved
+    y, *xs = saved[1 : 2 + len(node.parents)]
+    full = [None, y if y is None else make(ROOT, y, node)]
+    for x, parent in zip(xs, node.parents, strict=False):
+        full.append(x if x is None or parent is None else make(ROOT, x, parent))
+    return (*full, *saved[len(full) :])
+
+
+def accumulate(node: Leaf, g: Any) -> None:
+    """Add ``g`` to the gradient of a leaf."""
+    g = fit(g, node)
+    if not isinstance(g, Box):
+        if type(g) is not np.ndarray:
+            g = np.asarray(g)
+        elif g.base is not None or not g.flags.writeable:
+            g = np.array(g)
+        g = make(ROOT, g, None)
+    node.grad = g if node.grad is None else node.grad + g
+
+
+def _restored(value: Any, requires_grad: bool, gradient: Any) -> Array:
+    x = array(value, requires_grad=requires_grad)
+    if gradient is not None:
+        x.grad = gradient
+    return x
+
+
+ROOT = Root(None)
+interpret.set_root(ROOT)
+
+
+def array(data: Any, dtype: Any = None, requires_grad: bool = False) -> Array:
+    """An ``Array`` with a copy of ``data``; with ``requires_grad`` a leaf of the dynamic graph.
+
+    Args:
+        data: numbers, nested lists of numbers, an array, or a list of ``Array``s, which are stacked.
+        dtype: as in ``np.array``.
+        requires_grad: record what depends on it, so that ``y.backward()`` fills in its ``grad``.
+
+    Raises:
+        DtypeError: ``requires_grad`` of integers or booleans, or data that is not numbers.
+
+    >>> import numpy as np, wengert as wg
+    >>> x = wg.array([1.0, 2.0], requires_grad=True)
+    >>> np.sum(x * x).backward()
+    >>> x.grad
+    Array([2., 4.])
+    """
+    if isinstance(data, Box):
+        value: Any = data.astype(dtype) if dtype is not None else data.copy()
+        if not requires_grad:
+            return value
+        value = value._read("array(x, requires_grad=True)") if data._node is not None else value._value
+    elif isinstance(data, list | tuple) and _holds_boxes(data):
+        stacked = np.stack([item if isinstance(item, Box) else array(item) for item in data])
+        return stacked if dtype is None else stacked.astype(dtype)
+    else:
+        try:
+            value = np.array(data, dtype=dtype)
+        except ValueError as error:
+            raise ShapeError(f"array: {error}") from error
+    value = np.array(value)
+    if value.dtype.kind not in "biufc":
+        raise DtypeError(f"array: got data of dtype {value.dtype}, expected numbers or booleans")
+    if requires_grad and not is_inexact(value):
+        raise DtypeError(f"array: requires_grad=True needs floats, got {value.dtype}; add dtype=float")
+    if requires_grad:
+        return make(ROOT, value, leaf(value))
+    current = interpret.current.get()
+    return current.owned(value)  # type: ignore[return-value]
+
+
+def _holds_boxes(data: Any) -> bool:
+    return any(isinstance(item, Box) or (isinstance(item, list | tuple) and _holds_boxes(item)) for item in data)
+
+
+class Cut(Interpreter):
+    """Every value is a constant to it: what ``no_grad`` makes the current interpreter."""
+
+    __slots__ = ()
+    records = False
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        parent = self.parent
+        assert parent is not None
+        with interpret.under(parent):
+            cut = [parent.process(stop_gradient, (arg,), {}) if isinstance(arg, Box) else arg for arg in args]
+            return parent.process(primitive, cut, params)
+
+    def owned(self, value: Any) -> Box:
+        assert self.parent is not None
+        return self.parent.owned(value)
+
+
+class no_grad:
+    """``with no_grad():`` what is computed inside is a constant: at every level, in both modes. Also a decorator.
+
+    >>> import wengert as wg
+    >>> w = wg.array(1.0, requires_grad=True)
+    >>> with wg.no_grad():
+    ...     w -= 0.5
+    >>> w
+    Array(0.5, requires_grad=True)
+    """
+
+    def __enter__(self) -> None:
+        current = interpret.current.get()
+        self._tokens = [*getattr(self, "_tokens", []), interpret.current.set(Cut(current, current.origin))]
+
+    def __exit__(self, *exception: object) -> None:
+        interpret.current.reset(self._tokens.pop())
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def without(*args: Any, **kwargs: Any) -> Any:
+            with no_grad():
+                return function(*args, **kwargs)
+
+        without.__wrapped__ = function  # type: ignore[attr-defined]
+        return without
+
+

@@ -1,0 +1,160 @@
+"""Forward mode: every value carries its tangent, nothing is taped.
+
+``linearize`` runs it once with the tangents recorded as a program, which is then run for any tangent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import interpret, tree
+from ..core.box import Box, dtype_of, is_inexact, shape_of
+from ..core.errors import DtypeError, ShapeError, describe
+from ..core.interpret import Interpreter, evaluate, origin_of
+from ..core.primitive import Primitive
+from ..ops.array import Array, normal
+from ..ops.families import Like, fit, zeros_like
+from .reverse import differentiable, lists_meant_as_arrays
+from .tape import make
+
+
+class Forward(Interpreter):
+    """Carries tangents: the ``_node`` of a handle is its tangent at the level below, None for zero."""
+
+    __slots__ = ()
+
+    def owned(self, value: Any) -> Array:
+        return make(self, value, None)
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        values, tangents, mine, active = [], [], False, False
+        for arg in args:
+            tangent = None
+            if isinstance(arg, Box):
+                arg.refresh()
+                if arg._owner is self:
+                    mine, tangent, arg = True, arg._node, arg._value
+                    active = active or tangent is not None
+            elif type(arg) is not np.ndarray:
+                arg = normal(primitive, arg)
+            values.append(arg)
+            tangents.append(tangent)
+        y = evaluate(self.parent, primitive, values, params)
+        if not mine:
+            return y
+        dy = self._tangent(primitive, y, values, tangents, params) if active else None
+        if type(y) is not tuple:
+            return make(self, y, dy)
+        return tuple(make(self, part, None if dy is None else dy[k]) for k, part in enumerate(y))
+
+    def _tangent(self, primitive: Primitive, y: Any, values: Any, tangents: Any, params: dict[str, Any]) -> Any:
+        if type(y) is not tuple and not is_inexact(y):
+            return None
+        assert self.parent is not None
+        with interpret.under(self.parent), np.errstate(all="ignore"):
+            return primitive.jvp(y, values, tangents, params)
+
+
+def check_tangents(primals: Sequence[Any], tangents: Sequence[Any], what: str) -> list[tuple[list[Any], list[Any], Any]]:
+    """For each argument its leaves, their tangents and its structure; raises where they do not fit."""
+    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
+        raise DtypeError(f"{what}: primals and tangents must be tuples, got {describe(primals)} and {describe(tangents)}; "
+                         f"write {what}(f, (x,), (dx,))")
+    if len(primals) != len(tangents):
+        raise ShapeError(f"{what}: {len(primals)} primals, but {len(tangents)} tangents")
+    rows = []
+    for primal, tangent in zip(primals, tangents, strict=True):
+        lists_meant_as_arrays(primal, what)
+        lists_meant_as_arrays(tangent, what)
+        leaves, treedef = tree.flatten(primal)
+        others = tree.leaves_like(treedef, tangent, what)
+        for leaf, other in zip(leaves, others, strict=True):
+            differentiable(leaf, what)
+            differentiable(other, what)
+            if shape_of(leaf) != shape_of(other):
+                raise ShapeError(f"{what}: a tangent of shape {shape_of(other)} for a primal of shape {shape_of(leaf)}")
+        rows.append((leaves, others, treedef))
+    return rows
+
+
+def tangent_for(leaf: Any, tangent: Any, what: str) -> Any:
+    """``tangent`` in the dtype of its primal; None for an integer, whose tangent must be zero."""
+    if is_inexact(leaf):
+        if np.dtype(dtype_of(tangent)).kind == "c" and np.dtype(dtype_of(leaf)).kind != "c":
+            raise DtypeError(f"{what}: a complex tangent {describe(tangent)} for a real primal {describe(leaf)}")
+        return fit(tangent, Like(leaf))
+    if not isinstance(tangent, Box) and not np.any(tangent):
+        return None
+    raise DtypeError(
+        f"{what}: a tangent for {describe(leaf)}, which has no derivative; give floats: 3.0 instead of 3, x.astype(float)"
+    )
+
+
+def push(f: Callable[..., Any], rows: Any, what: str) -> tuple[list[Any], list[Any], Any]:
+    """Run ``f`` on handles that carry tangents: leaves of the result, their tangents (None for zero), structure."""
+    forward = Forward(interpret.current.get(), origin_of(f, what))
+    args = [
+        tree.unflatten(treedef, [make(forward, leaf, dx) for leaf, dx in zip(leaves, tangents, strict=True)])
+        for leaves, tangents, treedef in rows
+    ]
+    with interpret.under(forward):
+        result = f(*args)
+    leaves, out_def = tree.flatten(result)
+    ys, dys = [], []
+    for leaf in leaves:
+        mine = isinstance(leaf, Box) and leaf._owner is forward
+        if mine:
+            leaf.refresh()
+        ys.append(leaf._value if mine else leaf)
+        dys.append(leaf._node if mine else None)
+    return ys, dys, out_def
+
+
+def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Forward mode: ``(f(*primals), derivative of f in direction tangents)``, in one pass, nothing saved.
+
+    Args:
+        f: a function of arrays or containers of arrays.
+        primals: a tuple of its arguments.
+        tangents: a tuple of the same structure and shapes; the tangent of an integer must be zero.
+
+    Returns:
+        ``(y, dy)``, both of the structure of ``f``'s result.
+
+    Raises:
+        ShapeError: structures or shapes that differ.
+        DtypeError: a tangent for an integer, lists in place of arrays.
+
+    Source:
+        Griewank and Walther, Evaluating Derivatives, 2nd ed., section 3.1, doi:10.1137/1.9780898717761.
+
+    >>> import numpy as np, wengert as wg
+    >>> wg.jvp(lambda x: x * x, (3.0,), (1.0,))
+    (9.0, 6.0)
+    """
+    rows = [
+        (leaves, [tangent_for(leaf, dx, "jvp") for leaf, dx in zip(leaves, others, strict=True)], treedef)
+        for leaves, others, treedef in check_tangents(primals, tangents, "jvp")
+    ]
+    ys, dys, out_def = push(f, rows, "jvp")
+    dys = [zero_tangent(y) if dy is None else own(dy) for y, dy in zip(ys, dys, strict=True)]
+    return tree.unflatten(out_def, ys), tree.unflatten(out_def, dys)
+
+
+def zero_tangent(y: Any) -> Any:
+    """Zeros for an output that does not depend on the inputs; integers have none, and get float zeros."""
+    if isinstance(y, Box):
+        return zeros_like(y)[()] if is_inexact(y) else np.zeros(y.shape)[()]
+    if not isinstance(y, np.ndarray | np.generic | int | float | complex):
+        return None
+    return zeros_like(y) if is_inexact(y) else np.zeros(np.shape(y))[()]
+
+
+def own(dy: Any) -> Any:
+    """A tangent as the user gets it: an array of its own."""
+    if type(dy) is np.ndarray and (dy.base is not None or not dy.flags.writeable):
+        return np.array(dy)
+    return dy

@@ -1,0 +1,217 @@
+"""The tape: the dynamic Wengert list, written while the program runs.
+
+A node owns its parents, never the other way round, so a graph dies with its last output. Numbers come from one
+process-wide counter, so the order of execution is the order of numbers. The root tape is the dynamic graph; ``grad`` and
+``vjp`` push a tape of their own. ``reverse.py`` has the sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from ..core.aval import Aval
+from ..core.box import PLAIN, PYTHON_SCALARS, SCALARS, Box, dtype_of, is_inexact, shape_of
+from ..core.errors import operation_error
+from ..core.interpret import Interpreter, evaluate
+from ..core.primitive import Doc, NotDifferentiable, Primitive
+from ..core.protect import protect
+from ..ops.array import Array, normal
+from ..ops.families import general
+
+next_number = count(1).__next__
+new = object.__new__
+_errors = (ValueError, TypeError, IndexError)
+
+
+class Node:
+    """One line of the dynamic Wengert list.
+
+    ``number``: its place in the order of execution. ``parents``: for each input the node it came from, None for a
+    constant. ``saved``: what the rules of the active inputs read, at its position of ``(None, y, *xs)``. ``shape`` and
+    ``dtype``: those of the output (``dtype`` is a Python type where the value is a Python scalar).
+    """
+
+    __slots__ = ("__weakref__", "dtype", "number", "params", "parents", "primitive", "saved", "shape")
+    number: int
+    primitive: Primitive | None
+    parents: Sequence[Node | None]
+    saved: Any
+    params: dict[str, Any]
+    shape: tuple[int, ...]
+    dtype: Any
+
+    def __repr__(self) -> str:
+        name = self.primitive.name if self.primitive else "input"
+        return f"<Node {self.number}: {name} -> {self.dtype}{list(self.shape)}>"
+
+
+class Leaf(Node):
+    """An input of the graph. ``grad``: the accumulated gradient of a dynamic graph's leaf."""
+
+    __slots__ = ("grad",)
+    grad: Any
+
+
+def leaf(value: Any) -> Leaf:
+    """A node without parents for ``value``."""
+    node: Leaf = new(Leaf)
+    node.number, node.primitive, node.parents, node.saved, node.params = next_number(), None, (), None, {}
+    node.shape, node.dtype, node.grad = shape_of(value), dtype_of(value), None
+    return node
+
+
+def node_for(primitive: Primitive, parents: Sequence[Node | None], saved: Any, params: dict[str, Any], y: Any) -> Node:
+    """A node of the graph for output ``y`` (one array, or a tuple of them)."""
+    node: Node = new(Node)
+    node.number, node.primitive, node.parents, node.saved, node.params = next_number(), primitive, parents, saved, params
+    node.shape, node.dtype = ((), None) if type(y) is tuple else (shape_of(y), dtype_of(y))
+    return node
+
+
+class Tape(Interpreter):
+    """Records a node for each application that depends on an input of this tape."""
+
+    __slots__ = ()
+
+    def owned(self, value: Any) -> Array:
+        return make(self, value, None)
+
+    def input(self, value: Any) -> Array:
+        """A handle on ``value`` whose derivatives are recorded, if it has any."""
+        return make(self, value, leaf(value) if is_inexact(value) else None)
+
+    def unary(self, primitive: Primitive, x: Any) -> Any:
+        # ``process`` for the common case, with its steps written out: every microsecond of eager overhead is here
+        if type(x) is not Array or x._owner is not self or type(x._value) not in PLAIN:
+            return self.process(primitive, (x,), {})
+        node, x = x._node, x._value
+        try:
+            y = primitive.value(x)
+        except _errors as error:
+            raise operation_error(primitive.name, (x,), error) from error
+        array: Array = new(Array)
+        array._owner, array._value = self, y
+        if node is None or (saver := primitive.keep[1]) is False:
+            array._node = None
+            return array
+        array._node = record = new(Node)
+        record.number, record.primitive, record.parents, record.params = next_number(), primitive, (node,), {}
+        record.saved = saver((None, y, x)) if saver is not None else None
+        if type(y) in PYTHON_SCALARS:
+            record.shape, record.dtype = (), type(y)
+        else:
+            record.shape, record.dtype = y.shape, y.dtype
+        return array
+
+    def binary(self, primitive: Primitive, a: Any, b: Any) -> Any:
+        # as ``unary``: two handles of this tape, or one and a scalar
+        if type(a) is Array and a._owner is self:
+            first, a_value, mask = a._node, a._value, 1
+        elif type(a) in SCALARS:
+            first, a_value, mask = None, a, 0
+        else:
+            return self.process(primitive, (a, b), {})
+        if first is None:
+            mask = 0
+        if type(b) is Array and b._owner is self:
+            second, b_value = b._node, b._value
+            if second is not None:
+                mask += 2
+        elif type(b) in SCALARS:
+            second, b_value = None, b
+        else:
+            return self.process(primitive, (a, b), {})
+        if type(a_value) not in PLAIN or type(b_value) not in PLAIN:
+            return self.process(primitive, (a, b), {})
+        try:
+            y = primitive.value(a_value, b_value)
+        except _errors as error:
+            raise operation_error(primitive.name, (a_value, b_value), error) from error
+        array: Array = new(Array)
+        array._owner, array._value = self, y
+        if not mask or (saver := primitive.keep[mask]) is False:
+            array._node = None
+            return array
+        array._node = node = new(Node)
+        node.number, node.primitive, node.parents, node.params = next_number(), primitive, (first, second), {}
+        node.saved = saver((None, y, a_value, b_value)) if saver is not None else None
+        if type(y) in PYTHON_SCALARS:
+            node.shape, node.dtype = (), type(y)
+        else:
+            node.shape, node.dtype = y.shape, y.dtype
+        return array
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        values, parents, foreign = [], [], []
+        mask, bit, mine = 0, 1, False
+        for arg in args:
+            node = None
+            if isinstance(arg, Box):
+                arg.refresh()
+                if arg._owner is self:
+                    mine, node, arg = True, arg._node, arg._value
+            elif type(arg) is np.ndarray:
+                foreign.append(arg)
+            else:
+                arg = normal(primitive, arg)
+            if node is not None:
+                mask |= bit
+            bit += bit
+            values.append(arg)
+            parents.append(node)
+        y = evaluate(self.parent, primitive, values, params)
+        if not mine:
+            return y
+        saver = primitive.keep[mask] if mask else False
+        if saver is False:
+            return wrap(self, y, None)
+        saved = saver((None, y, *values)) if saver is not None else None
+        locks = None
+        if foreign and saved is not None:
+            saved, locks = protect(saved, foreign)
+        node = node_for(primitive, parents, saved if not locks else (*saved, locks), params, y)
+        return wrap(self, y, node)
+
+
+def make(owner: Interpreter, value: Any, node: Any) -> Array:
+    """A handle."""
+    array: Array = new(Array)
+    array._owner, array._value, array._node = owner, value, node
+    return array
+
+
+def wrap(tape: Tape, y: Any, node: Node | None) -> Any:
+    """Handles for the output of an application; several outputs hang on one node by a projection each."""
+    if type(y) is not tuple:
+        return make(tape, y, node)
+    outputs = []
+    for k, value in enumerate(y):
+        active = node is not None and is_inexact(value)
+        outputs.append(make(tape, value, node_for(projection, (node,), k, {}, value) if active else None))
+    return tuple(outputs)
+
+
+class Part:
+    """The adjoint of output ``index`` of a node with several."""
+
+    __slots__ = ("gy", "index")
+
+    def __init__(self, index: int, gy: Any) -> None:
+        self.index, self.gy = index, gy
+
+
+projection = general(
+    name="projection",
+    value=lambda outputs, k: outputs[k],
+    jvp=NotDifferentiable("projection stands in tapes only"),
+    pull=lambda i, gy, node, masked: Part(node.saved, gy),
+    reads=(None,),
+    batch=NotDifferentiable("projection stands in tapes only"),
+    infer=lambda *avals, k: Aval(()),
+    doc=Doc("One output of an application that has several; only in tapes."),
+    samples=lambda rng: [],
+)

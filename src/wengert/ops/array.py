@@ -1,0 +1,494 @@
+"""``Array``: the value a user holds. Operators, NumPy's protocols, conversions that must not lose a derivative.
+
+NumPy's own functions reach it by ``__array_ufunc__`` and ``__array_function__``; ``FUNCTIONS`` has what the second one
+knows, entered by ``implements`` next to each function. What the protocols can't reach raises here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core import interpret
+from ..core.box import BATCHED, PYTHON_SCALARS, Box, innermost
+from ..core.errors import ConversionError, DtypeError, UnsupportedError
+from ..core.primitive import Primitive
+from . import arithmetic as ar
+from . import comparison as cm
+from . import indexing, inplace
+from .methods import Methods
+
+UFUNCS: dict[Any, Callable[..., Any]] = {}
+UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+
+
+def implements(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator: what the NumPy ``functions`` do with handles."""
+
+    def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            FUNCTIONS[function] = implementation
+        return implementation
+
+    return register
+
+
+def normal(primitive: Primitive, arg: Any) -> Any:
+    """A plain argument as an array: lists of numbers become arrays; lists with handles in them, and objects, raise."""
+    if isinstance(arg, np.ndarray | np.generic | int | float | complex):
+        kind = getattr(arg, "dtype", None)
+        if kind is None or kind.kind in "biufc":
+            return arg
+        raise DtypeError(f"{primitive.name}: got an array of dtype {kind}; wengert computes with numbers and booleans")
+    if isinstance(arg, list | tuple):
+        if any(isinstance(leaf, Box) for leaf in _walk(arg)):
+            raise ConversionError(
+                f"{primitive.name}: got a {type(arg).__name__} with differentiated values in it, expected an array; "
+                "put them together with np.stack([...]) or np.concatenate([...])"
+            )
+        return normal(primitive, np.asarray(arg))
+    raise DtypeError(f"{primitive.name}: got {type(arg).__name__}, expected an array or a number")
+
+
+def _walk(nested: Any) -> Iterator[Any]:
+    for item in nested:
+        if isinstance(item, list | tuple):
+            yield from _walk(item)
+        else:
+            yield item
+
+
+def lost(x: Array, what: str) -> ConversionError:
+    """The error of a conversion that would lose the derivative of ``x``."""
+    return ConversionError(
+        f"{what} of a value that carries a derivative (float64 and alike outside of wengert can't hold it, so it would be "
+        "lost). To read the number use x.item(), x.tolist() or x.numpy(). To go on differentiating, write: np.sin(x) for "
+        "math.sin(x); np.stack([x, y]) for np.array([x, y]); x itself for np.asarray(x); y = np.zeros_like(x, shape=...) "
+        "before y[i] = ... for a plain np.zeros"
+    )
+
+
+class Array(Methods, Box):
+    """An array of wengert: NumPy's operators, methods and functions work on it, and it may carry a derivative.
+
+    Made by ``wengert.array(data, requires_grad=True)``, and by ``grad``, ``jvp``, ``vmap`` for the arguments of a function.
+    ``float32``, ``float64``, ``complex64``, ``complex128`` are differentiated; integers and booleans are constants.
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+    __hash__ = object.__hash__
+
+    # --- NumPy's protocols ---------------------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs:
+            primitive = UFUNCS.get(ufunc)
+            if type(primitive) is Primitive:
+                interpreter = interpret.current.get()
+                if len(inputs) == 1:
+                    return interpreter.unary(primitive, inputs[0])
+                if len(inputs) == 2:
+                    result = interpreter.binary(primitive, *inputs)
+                    # a ufunc of two Python scalars gives a NumPy scalar, which is not weak
+                    if type(result._value) in PYTHON_SCALARS:
+                        result._value = np.asarray(result._value)[()]
+                    return result
+                return interpreter.process(primitive, inputs, {})
+        return UFUNC_METHODS[method](ufunc, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        implementation = FUNCTIONS.get(function)
+        if implementation is None:
+            name = f"{getattr(function, '__module__', 'numpy')}.{function.__name__}"
+            raise UnsupportedError(
+                f"{name}: wengert has no derivative of it yet. Write it with the functions that wengert.numpy lists, or, if "
+                f"it needs no derivative, call it on x.numpy()"
+            )
+        return implementation(*args, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self._holds_derivative():
+            raise lost(self, "np.asarray or np.array, or an assignment into a plain array,")
+        return np.array(self.numpy(), dtype=dtype)
+
+    # --- operators -----------------------------------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Any:
+        return interpret.current.get().binary(ar.add, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return interpret.current.get().binary(ar.add, other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return interpret.current.get().binary(ar.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return interpret.current.get().binary(ar.subtract, other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return interpret.current.get().binary(ar.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return interpret.current.get().binary(ar.multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return interpret.current.get().binary(ar.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return interpret.current.get().binary(ar.divide, other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return ar.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return ar.floor_divide(other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return ar.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return ar.remainder(other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return ar.floor_divide(self, other), ar.remainder(self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return ar.floor_divide(other, self), ar.remainder(other, self)
+
+    def __pow__(self, other: Any, modulo: None = None) -> Any:
+        return ar.pow(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return ar.pow(other, self)
+
+    def __neg__(self) -> Any:
+        return interpret.current.get().unary(ar.negative, self)
+
+    def __pos__(self) -> Any:
+        return interpret.current.get().unary(ar.positive, self)
+
+    def __abs__(self) -> Any:
+        return interpret.current.get().unary(ar.absolute, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return np.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return np.matmul(other, self)
+
+    def __invert__(self) -> Any:
+        return cm.invert(self)
+
+    def __and__(self, other: Any) -> Any:
+        return cm.bitwise_and(self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return cm.bitwise_and(other, self)
+
+    def __or__(self, other: Any) -> Any:
+        return cm.bitwise_or(self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return cm.bitwise_or(other, self)
+
+    def __xor__(self, other: Any) -> Any:
+        return cm.bitwise_xor(self, other)
+
+    def __rxor__(self, other: Any) -> Any:
+        return cm.bitwise_xor(other, self)
+
+    def __lshift__(self, other: Any) -> Any:
+        return cm.left_shift(self, other)
+
+    def __rshift__(self, other: Any) -> Any:
+        return cm.right_shift(self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return cm.less(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return cm.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return cm.greater(self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return cm.greater_equal(self, other)
+
+    def __eq__(self, other: Any) -> Any:
+        return False if other is None or isinstance(other, str) else cm.equal(self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return True if other is None or isinstance(other, str) else cm.not_equal(self, other)
+
+    # --- parts, and changes in place -----------------------------------------------------------------------------------
+
+    def __getitem__(self, index: Any) -> Any:
+        template, arrays = indexing.split_index(index)
+        result = interpret.bind(indexing.getitem, self, *arrays, index=template)
+        if arrays or inplace.is_scalar(self) or not result.shape and Ellipsis not in template:
+            return result
+        return view(self, result, indexing.getitem, {"index": template}, lambda x: x[template], None, template)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        inplace.write(self, index, value)
+
+    def __iadd__(self, other: Any) -> Any:
+        return inplace.update(self, self + other)
+
+    def __isub__(self, other: Any) -> Any:
+        return inplace.update(self, self - other)
+
+    def __imul__(self, other: Any) -> Any:
+        return inplace.update(self, self * other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return inplace.update(self, self / other)
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return inplace.update(self, self // other)
+
+    def __imod__(self, other: Any) -> Any:
+        return inplace.update(self, self % other)
+
+    def __ipow__(self, other: Any) -> Any:
+        return inplace.update(self, self**other)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return inplace.update(self, self @ other)
+
+    def __iand__(self, other: Any) -> Any:
+        return inplace.update(self, self & other)
+
+    def __ior__(self, other: Any) -> Any:
+        return inplace.update(self, self | other)
+
+    def __ixor__(self, other: Any) -> Any:
+        return inplace.update(self, self ^ other)
+
+    def copy(self, order: str = "C") -> Any:
+        """A copy; writing into it leaves this array as it is."""
+        return ar.copy(self, order=order)
+
+    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", copy: bool = True) -> Any:
+        """A copy in another dtype. Integers and booleans are constants to derivatives; so are casts to them."""
+        dtype = np.dtype(dtype)
+        if not np.can_cast(self.dtype, dtype, casting):  # type: ignore[arg-type]
+            raise DtypeError(f"astype: can't cast {self.dtype} to {dtype} with casting={casting!r}")
+        if dtype == self.dtype and not copy:
+            return self
+        cast = ar.astype if dtype.kind in "fc" else ar.to_discrete
+        return cast(self, dtype=dtype, order=order)
+
+    def fill(self, value: Any) -> None:
+        """Write ``value`` everywhere."""
+        self[...] = value
+
+    def sort(self, axis: int = -1, kind: Any = None) -> None:
+        """Sort in place along ``axis``."""
+        self[...] = np.sort(self, axis=axis, kind=kind)
+
+    # --- conversions: reading is explicit, nothing is lost silently ------------------------------------------------------
+
+    def _holds_derivative(self) -> bool:
+        """Whether a conversion to plain NumPy would lose something: anything but an untracked value of the root."""
+        return self._owner.parent is not None or self._node is not None
+
+    def _read(self, what: str) -> Any:
+        """The plain value below all levels; raises under ``vmap``, where there is no one value."""
+        self.refresh()
+        box: Any = self
+        while isinstance(box, Box):
+            if box._node is BATCHED:
+                raise UnsupportedError(
+                    f"{what} under vmap: every example has its own value. Write np.where(condition, a, b) for a branch, or "
+                    "cond; write loops with a fixed number of steps"
+                )
+            box = box._value
+        return box
+
+    def __bool__(self) -> bool:
+        value = self._read("bool(x), which `if`, `while`, `and`, `or` ask for,")
+        if np.size(value) != 1:
+            raise ConversionError(
+                f"the truth value of an array with {np.size(value)} elements is ambiguous: use x.any() or x.all()"
+            )
+        return bool(value)
+
+    def __index__(self) -> int:
+        value = self._read("an array as an index or count")
+        if np.asarray(value).dtype.kind not in "iu" or np.ndim(value):
+            raise ConversionError(
+                f"an index must be an integer, got {np.asarray(value).dtype}{list(np.shape(value))}; use int(x.item())"
+            )
+        return int(value)
+
+    def __int__(self) -> int:
+        value = self._read("int(x)")
+        if np.size(value) != 1:
+            raise ConversionError(f"int(x) of an array with {np.size(value)} elements")
+        return int(np.asarray(value).item())
+
+    def __float__(self) -> float:
+        if self._holds_derivative():
+            raise lost(self, "float(x), or an assignment into a plain array,")
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        if self._holds_derivative():
+            raise lost(self, "complex(x)")
+        return complex(self.item())
+
+    def item(self, *index: int) -> Any:
+        """The one element (or the one at ``index``) as a Python scalar, without its derivative."""
+        return np.asarray(self._read("x.item()")).item(*index)
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python scalars, without their derivatives."""
+        return np.asarray(self._read("x.tolist()")).tolist()
+
+    def numpy(self) -> np.ndarray:
+        """The value as a read-only copy, without its derivative."""
+        copy = np.array(self._read("x.numpy()"))
+        copy.flags.writeable = False
+        return copy
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise DtypeError("len() of a 0-dimensional array")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise DtypeError("iteration over a 0-dimensional array; for a list of arguments write f(*args)")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    def __round__(self, digits: int = 0) -> Any:
+        return np.round(self, digits)
+
+    # --- text ----------------------------------------------------------------------------------------------------------
+
+    def __format__(self, spec: str) -> str:
+        value = innermost(self)
+        if np.ndim(value) == 0 and self._node is not BATCHED:
+            return format(np.asarray(value).item(), spec)
+        return format(str(self), spec) if spec else str(self)
+
+    def __str__(self) -> str:
+        self.refresh()
+        return str(innermost(self))
+
+    def __repr__(self) -> str:
+        self.refresh()
+        inner = innermost(self)
+        body = repr(inner) if type(inner) in PYTHON_SCALARS else np.array2string(np.asarray(inner), separator=", ", prefix="Array(")
+        notes = [] if type(inner) in PYTHON_SCALARS or self.dtype == np.float64 else [f"dtype={self.dtype}"]
+        notes += self._owner.notes(self)
+        return f"Array({', '.join([body, *notes])})"
+
+    # --- dynamic graphs: the owner says what they mean ---------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """A view looks whether its base has changed; see ``ops/views.py``."""
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether derivatives with respect to this value, or through it, are recorded."""
+        return self._node is not None and self._node is not BATCHED
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that ``backward`` accumulated in this leaf: None, or an ``Array``."""
+        return self._owner.gradient(self)
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        self._owner.set_gradient(self, value)
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+        """Accumulate the gradient of this scalar in every leaf's ``grad``, and destroy the graph.
+
+        Args:
+            gradient: the adjoint to start from, of this array's shape; may be left out for a scalar.
+            retain_graph: keep what the graph has saved, for another ``backward``.
+            create_graph: record the backward pass as well, so that the gradients can be differentiated.
+
+        Raises:
+            GraphReleased: the graph was used before, without ``retain_graph=True``.
+            ShapeError: not a scalar, and no ``gradient``; or one of another shape.
+            UnsupportedError: inside ``grad``, ``jvp`` or ``vmap``: call ``grad`` of the inner function there.
+        """
+        self._owner.backward(self, gradient, retain_graph or create_graph, create_graph)
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
+        """Call ``hook(gradient)`` when the gradient of this value is known; what it returns, unless None, replaces it.
+
+        Returns a function that removes the hook.
+        """
+        return self._owner.register_hook(self, hook)
+
+    def detach(self) -> Any:
+        """The same value as a constant, cut in every level and mode."""
+        return ar.stop_gradient(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._owner.reduce(self)
+
+    def __copy__(self) -> Any:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        function, args = self.__reduce__()
+        return function(*args)
+
+
+class View(Array):
+    """A handle on a part of, or another look at, the array of another handle.
+
+    It refreshes when its base was written into, and a write into it is a write into its base. ``_forward``: the primitive
+    and parameters that make it of its base; ``_undo(base, new)`` writes new content back; ``_index``: where it is an index.
+    """
+
+    __slots__ = ("_base", "_forward", "_index", "_seen", "_strides", "_undo")
+
+    def refresh(self) -> None:
+        base = self._base
+        base.refresh()
+        version = getattr(base, "_version", 0)
+        if version != self._seen:
+            primitive, params = self._forward
+            with interpret.under(self._owner):
+                fresh = self._owner.process(primitive, (base,), params)
+            self._value, self._node, self._seen = fresh._value, fresh._node, version
+            self._version = getattr(self, "_version", 0) + 1
+
+
+def view(
+    base: Any, result: Any, primitive: Primitive, params: dict[str, Any], function: Any, undo: Any, index: Any = None
+) -> Any:
+    """``result``, which is ``primitive`` of ``base``, as a view of it where NumPy makes one, else as it is.
+
+    ``function`` does the same to a plain array, and raises ``ValueError`` where it would have to copy.
+    """
+    if not isinstance(result, Array) or result._owner is not base._owner:
+        return result
+    strides = inplace.view_strides(base, function)
+    if strides is None:
+        return result
+    if index is not None and isinstance(base, View) and base._index is not None:
+        composed = inplace.compose(base._index, index, base._base.shape)
+        if composed is not None:
+            base, params, index = base._base, {"index": composed}, composed
+    handle: View = object.__new__(View)
+    handle._owner, handle._value, handle._node = result._owner, result._value, result._node
+    handle._base, handle._forward, handle._index = base, (primitive, params), index
+    handle._strides, handle._seen = strides, getattr(base, "_version", 0)
+    handle._undo = undo or (lambda base, new: inplace.store(base, new, index, ()))
+    return handle
