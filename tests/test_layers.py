@@ -17,8 +17,8 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "wengert"
 LAYERS = [
     {"core"},
     {"ops"},
-    {"differentiate"},
     {"vectorize"},
+    {"differentiate"},
     {"control"},
     {"static"},
     {"numpy"},

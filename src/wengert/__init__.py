@@ -1,12 +1,76 @@
-"""wengert: automatic differentiation of plain NumPy programs."""
+"""wengert: automatic differentiation of plain NumPy programs.
 
+Plain NumPy in, exact derivatives out: ``grad``, ``jvp``, ``vjp``, ``vmap`` and their kin take a function written with
+``import numpy as np``; ``array(..., requires_grad=True)`` and ``backward`` build dynamic graphs; ``trace`` shows every step.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from . import numpy
 from .core import errors, tree
 from .core.aval import Aval
 from .core.interpret import in_context
+from .differentiate import numerical
+from .differentiate.custom import checkpoint, custom_jvp, custom_vjp
 from .differentiate.dynamic import array, no_grad
 from .differentiate.forward import jvp
+from .differentiate.jacobian import hessian, hvp, jacobian
 from .differentiate.reverse import grad, value_and_grad, vjp
 from .ops.arithmetic import stop_gradient
 from .ops.array import Array
 from .vectorize import vmap
-from . import numpy
+
+__version__ = "0.1.0"
+__all__ = [
+    "Array",
+    "Aval",
+    "array",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
+    "errors",
+    "grad",
+    "hessian",
+    "hvp",
+    "in_context",
+    "jacobian",
+    "jvp",
+    "no_grad",
+    "numerical",
+    "numpy",
+    "stop_gradient",
+    "trace",
+    "tree",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]
+
+_ON_FIRST_USE = {"nn", "optim", "data", "explain", "scipy", "training"}
+_OTHER_NAMES = {
+    "jit": "wengert.compile (static graphs; the next release)",
+    "tensor": "wengert.array",
+    "Tensor": "wengert.Array; make one with wengert.array",
+    "jacrev": "wengert.jacobian(f, mode='reverse')",
+    "jacfwd": "wengert.jacobian(f, mode='forward')",
+    "remat": "wengert.checkpoint",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_FIRST_USE:
+        return importlib.import_module(f".{name}", __name__)
+    if name == "trace":
+        from .explain.trace import trace
+
+        return trace
+    if name in _OTHER_NAMES:
+        raise AttributeError(f"wengert has no {name!r}: here it is {_OTHER_NAMES[name]}")
+    raise AttributeError(f"module 'wengert' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_ON_FIRST_USE, "__version__"})

@@ -10,10 +10,9 @@ import numpy as np
 from .core import interpret, tree
 from .core.box import BATCHED, Box, shape_of
 from .core.errors import DtypeError, ShapeError, UnsupportedError, describe
-from .core.interpret import Interpreter, evaluate, origin_of
+from .core.interpret import Interpreter, evaluate
 from .core.primitive import Primitive
-from .differentiate.tape import make
-from .ops.array import Array, normal
+from .ops.array import Array, make, normal
 
 
 class Batch(Interpreter):
@@ -21,8 +20,8 @@ class Batch(Interpreter):
 
     __slots__ = ("size",)
 
-    def __init__(self, parent: Interpreter, origin: str, size: int) -> None:
-        super().__init__(parent, origin)
+    def __init__(self, parent: Interpreter, function: Callable[..., Any], size: int) -> None:
+        super().__init__(parent, "vmap", function)
         self.size = size
 
     def owned(self, value: Any) -> Array:
@@ -120,7 +119,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             raise ShapeError(f"vmap: in_axes has {len(axes)} entries, the function was called with {len(args)} arguments")
         rows = [(tree.flatten(arg)[0], axes_for(axis, arg, i)) for i, (axis, arg) in enumerate(zip(axes, args, strict=True))]
         size = example_count(rows)
-        batch = Batch(interpret.current.get(), origin_of(f, "vmap"), size)
+        batch = Batch(interpret.current.get(), f, size)
         lifted = []
         for (leaves, leaf_axes), arg in zip(rows, args, strict=True):
             handles = [leaf if axis is None else make(batch, np.moveaxis(leaf, axis, 0), BATCHED)

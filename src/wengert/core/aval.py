@@ -9,7 +9,7 @@ import numpy as np
 
 from .box import WEAK_DTYPES, dtype_of, shape_of
 
-ZERO_OF_KIND = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": 0j}
+ONE_OF_KIND = {"b": True, "i": 1, "u": 1, "f": 1.0, "c": 1 + 0j}  # 0 can't be divided by
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Aval:
 
     def empty(self) -> Any:
         """A value without elements that promotes as this one does: to ask NumPy for a result's dtype."""
-        return ZERO_OF_KIND[self.dtype.kind] if self.weak else np.empty((0,), self.dtype)
+        return ONE_OF_KIND[self.dtype.kind] if self.weak else np.empty((0,), self.dtype)
 
     def __repr__(self) -> str:
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]" + ("~" if self.weak else "")

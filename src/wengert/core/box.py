@@ -23,7 +23,13 @@ class Batched:
 
 BATCHED = Batched()
 PYTHON_SCALARS = frozenset({float, int, complex, bool})
-SCALARS = PYTHON_SCALARS | {np.float64, np.float32, np.complex128, np.complex64, np.int64, np.bool_}
+NUMPY_SCALARS = [np.bool_, *np.sctypeDict.values()]
+# of a Python scalar the type itself, which says that its dtype is weak
+SCALAR_DTYPES: dict[type, Any] = {
+    **{kind: np.dtype(kind) for kind in NUMPY_SCALARS if np.dtype(kind).kind in "biufc"},
+    **{kind: kind for kind in PYTHON_SCALARS},
+}
+SCALARS = frozenset(SCALAR_DTYPES)
 PLAIN = SCALARS | {np.ndarray}
 WEAK_DTYPES = {bool: np.dtype(bool), int: np.dtype(int), float: np.dtype(float), complex: np.dtype(complex)}
 

@@ -38,7 +38,7 @@ class EscapedValue(WengertError, RuntimeError):
     """A value used after, or outside of, the transformation that made it."""
 
 
-class ConversionError(WengertError, TypeError):
+class ConversionError(WengertError):
     """A conversion that would lose the derivative: ``float(x)``, ``np.asarray(x)``, ``plain[i] = x``."""
 
 
@@ -52,6 +52,10 @@ class GraphReleased(WengertError, RuntimeError):
 
 class GradientError(WengertError, AssertionError):
     """Derivatives that disagree with each other or with differences (``check_grads``)."""
+
+
+class ProgramError(WengertError, ValueError):
+    """A program that is not one: a variable without definition, a type that does not fit."""
 
 
 class CaptureWarning(UserWarning):

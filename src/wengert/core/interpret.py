@@ -13,7 +13,7 @@ from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
 from .box import Box
-from .errors import EscapedValue, UnsupportedError, operation_error
+from .errors import ConversionError, EscapedValue, UnsupportedError, operation_error
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -22,14 +22,21 @@ if TYPE_CHECKING:
 class Interpreter:
     """Gives a meaning to ``primitive(*args, **params)``.
 
-    ``parent`` is the interpreter below, under which its rules run. ``origin`` says in words where its values are made.
+    ``parent`` is the interpreter below, under which its rules run; ``function``, what it transforms, ``what`` the name of
+    the transformation: for messages.
     """
 
-    __slots__ = ("origin", "parent")
+    __slots__ = ("function", "parent", "what")
 
-    def __init__(self, parent: Interpreter | None, origin: str = "the dynamic graph") -> None:
+    def __init__(self, parent: Interpreter | None, what: str = "", function: Callable[..., Any] | None = None) -> None:
         self.parent = parent
-        self.origin = origin
+        self.what = what
+        self.function = function
+
+    @property
+    def origin(self) -> str:
+        """Where its values are made, in words."""
+        return "the dynamic graph" if self.function is None else origin_of(self.function, self.what)
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """The result of an application. Arguments that this interpreter does not own are constants to it."""
@@ -103,8 +110,11 @@ class under:
     def __enter__(self) -> None:
         self.token: Token[Interpreter] = current.set(self.interpreter)
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         current.reset(self.token)
+        # plain[i] = x: NumPy hides our error behind "setting an array element with a sequence"
+        if isinstance(error, ValueError) and isinstance(error.__cause__, ConversionError):
+            raise error.__cause__
 
 
 def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:

@@ -50,25 +50,22 @@ class NotDifferentiable:
         raise UnsupportedError(self.why)
 
 
-class Keep(dict[int, Saver | bool]):
-    """What a node keeps, for each set of active inputs: a function of ``(None, y, *xs)``.
+class Keep(list[Saver | bool]):
+    """What a node keeps, for each set of active inputs (as bits): a function of ``(None, y, *xs)``.
 
     ``reads[i]``: positions in that tuple which the rule of input i reads (1 is the output, 2 the first input), or None for
-    an input that has no derivative. The value is None where nothing is kept, False where no active input has a derivative.
+    an input that has no derivative. An entry is None where nothing is kept, False where no active input has a derivative.
     """
 
     def __init__(self, reads: Sequence[frozenset[int] | None], arity: int) -> None:
-        super().__init__()
-        self.reads, self.arity = reads, arity
-
-    def __missing__(self, mask: int) -> Saver | bool:
-        active = [read for i, read in enumerate(self.reads) if mask >> i & 1 and read is not None]
-        kept = frozenset().union(*active)
-        saver: Saver | bool = False
-        if active:
-            saver = itemgetter(*(p if p in kept else 0 for p in range(self.arity + 2))) if kept else None
-        self[mask] = saver
-        return saver
+        self.reads = reads
+        for mask in range(1 << arity):
+            active = [read for i, read in enumerate(reads) if mask >> i & 1 and read is not None]
+            kept = frozenset().union(*active)
+            saver: Saver | bool = False
+            if active:
+                saver = itemgetter(*(p if p in kept else 0 for p in range(arity + 2))) if kept else None
+            self.append(saver)
 
 
 class KeepNothing(dict[int, Saver | bool]):
@@ -96,7 +93,7 @@ class Primitive:
         zeros of ``gy`` may come from a selection and absorb what they are multiplied with.
     keep: what the node keeps, see ``Keep``.
     batch: ``(xs, batched, size, params) -> y``, example axes in front.
-    linear: the inputs in which it is linear together (the others held), for the check of custom rules.
+    residual: ``(xs, params) -> (y, saved)``, what a tape runs in place of ``value`` where the rule says what to save.
     selects: its adjoint has zeros that stand for "not selected"; spreads: it hands that mark on to its inputs.
     calls_user: its value runs a function of the user, whose exceptions are the user's own.
     ufunc: the NumPy ufunc that it is, where it is one.
@@ -109,10 +106,10 @@ class Primitive:
     infer: Callable[..., Aval | tuple[Aval, ...]]
     jvp: Callable[..., Any]
     pull: Callable[..., Any]
-    keep: dict[int, Saver | bool]
+    keep: list[Saver | bool] | dict[int, Saver | bool]
     batch: Callable[..., Any]
     doc: Doc
-    linear: frozenset[int] = frozenset()
+    residual: Callable[..., Any] | None = None
     selects: bool = False
     spreads: bool = True
     calls_user: bool = False

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import optree
 
+from .box import Box
 from .errors import ShapeError
 
 NAMESPACE = "wengert"
-ATOMS = (np.ndarray, np.generic, float, int, complex)
+ATOMS = (Box, np.ndarray, np.generic, float, int, complex)
 LEAF = optree.tree_structure(0.0, namespace=NAMESPACE)
 
 

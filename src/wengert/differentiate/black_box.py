@@ -13,9 +13,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.errors import DtypeError, GradientError, ShapeError, describe
-from .differences import Plane, Ray, Vector
-
-NUMBERS = (int, float, complex)
+from .differences import Plane, Ray, Vector, vanished
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class BlackBox:
         constants: bool = False,
     ) -> None:
         self.name, self.f, self.args, self.kwargs = name, f, tuple(args), kwargs
-        self.single = not isinstance(argnums, tuple)
+        self.single = not isinstance(argnums, tuple | list)
         self.numbers = _positions(name, argnums, len(args))
         self.leaves: list[Leaf] = []
         self.treedefs: list[Any] = []
@@ -87,11 +85,12 @@ class BlackBox:
             leaves, treedef = _leaves(name, number, self.args[number])
             lone = len(leaves) == 1 and leaves[0].value is self.args[number]
             if lone and leaves[0].array is None and not constants:
-                raise _nothing(name, number, self.args[number])
+                raise DtypeError(
+                    f"{name}: argument {number} is {describe(self.args[number])}, which has no "
+                    "derivative; give a float: 3.0 instead of 3, or x.astype(float)"
+                )
             self.leaves += leaves
             self.treedefs.append(treedef)
-        if all(leaf.array is None for leaf in self.leaves):
-            raise _nothing(name, self.numbers[0], self.args[self.numbers[0]])
         y = self.call({})
         self.output = self._structure(y)
         self.base = _flat(y, self.output)
@@ -132,22 +131,23 @@ class BlackBox:
     def ray(self, coordinate: Coordinate) -> Ray:
         """f along one coordinate."""
         leaf, index, unit = self.leaves[coordinate.leaf], coordinate.index, coordinate.unit
-        assert leaf.array is not None
-        x = leaf.array.reshape(-1)[index]
-        exact = np.result_type(leaf.array.dtype, np.float64).type
+        whole = self.array(coordinate.leaf)
+        x = whole.reshape(-1)[index]
+        exact = np.result_type(whole.dtype, np.float64).type
 
         def at(t: float) -> tuple[Vector, float]:
-            array = leaf.array.copy()
-            array.reshape(-1)[index] = x + t * unit
-            moved = (exact(array.reshape(-1)[index]) - exact(x)) / unit
+            array = whole.copy()
+            with np.errstate(over="ignore", invalid="ignore"):
+                array.reshape(-1)[index] = x + t * unit
+                moved = (exact(array.reshape(-1)[index]) - exact(x)) / unit
             return self._quietly({coordinate.leaf: array}), moved.real
 
         def imaginary(t: float) -> Vector:
             return self.continued({coordinate.leaf: (index, 1j * t)})
 
-        size = float(np.abs(x))
-        where = f"x = {x} ({leaf.where}{_at(leaf.array.shape, index)}, {leaf.array.dtype})"
-        return Ray(at, imaginary, self.base, max(1.0, size), size, 1.0, self.eps(leaf), where)
+        size, where = float(np.abs(x)), self._where(coordinate.leaf, index)
+        scale, eps = max(1.0, size), self.eps(leaf)
+        return Ray(at, imaginary, self.base, scale, size, size, 1.0, eps, where)
 
     def plane(self, first: Coordinate, second: Coordinate) -> Plane:
         """f along two coordinates, which may be the same one."""
@@ -162,8 +162,12 @@ class BlackBox:
             changed = {}
             for n, moves in shifts(s, t).items():
                 changed[n] = self.array(n).copy()
+                flat = changed[n].reshape(-1)
                 for index, step in moves:
-                    changed[n].reshape(-1)[index] += step
+                    before = flat[index]
+                    flat[index] += step
+                    if step != 0 and flat[index] == before:
+                        raise vanished(step.real, self._where(n, index))
             return self._quietly(changed)
 
         def imaginary(s: float, t: float) -> Vector:
@@ -174,18 +178,19 @@ class BlackBox:
 
     def direction(self, tangents: dict[int, Vector]) -> Ray:
         """f along ``tangents``, one for each leaf that varies, by its number."""
-        scale, size = np.inf, np.inf
+        scale, size, reach = np.inf, np.inf, 0.0
         for n, v in tangents.items():
             x, moves = np.abs(self.array(n)), v != 0
-            reach = np.maximum(1.0, x)[moves] / np.abs(v[moves])
-            scale = min(scale, float(np.min(reach, initial=np.inf)))
+            reach = max(reach, float(np.max(x[moves], initial=0.0)))
+            scales = np.maximum(1.0, x)[moves] / np.abs(v[moves])
+            scale = min(scale, float(np.min(scales, initial=np.inf)))
             moves &= x > 0
             size = min(size, float(np.min(x[moves] / np.abs(v[moves]), initial=np.inf)))
         scale = scale if np.isfinite(scale) else 1.0
 
         def at(t: float) -> tuple[Vector, float]:
             arrays = {n: self.array(n) for n in tangents}
-            moved = {n: (x + t * tangents[n]).astype(x.dtype) for n, x in arrays.items()}
+            moved = {n: np.asarray(x + t * tangents[n], x.dtype) for n, x in arrays.items()}
             return self._quietly(moved), t
 
         def imaginary(t: float) -> Vector:
@@ -195,7 +200,8 @@ class BlackBox:
         lengths = [float(np.max(np.abs(v), initial=0.0)) for v in tangents.values()]
         unit = 1.0 / (max(lengths, default=0.0) or 1.0)
         where = "x along the tangents"
-        return Ray(at, imaginary, self.base, scale, min(size, scale), unit, eps, where)
+        size = min(size, scale)
+        return Ray(at, imaginary, self.base, scale, size, reach * unit, unit, eps, where)
 
     def continued(self, *shifts: dict[int, tuple[Any, Any]]) -> Vector:
         """f at complex arguments: each shift adds a number to elements of a leaf.
@@ -261,6 +267,12 @@ class BlackBox:
         dtypes = [d for d in (leaf.array.dtype, *self.output.dtypes) if d.kind in "fc"]
         return max(float(np.finfo(dtype).eps) for dtype in dtypes)
 
+    def _where(self, n: int, index: int) -> str:
+        """Element ``index`` of leaf ``n`` in words."""
+        array = self.array(n)
+        place = f"{self.leaves[n].where}{_at(array.shape, index)}"
+        return f"x = {array.reshape(-1)[index]} ({place}, {array.dtype})"
+
     def _quietly(self, changed: dict[int, Vector]) -> Vector:
         """``value`` without NumPy's warnings: the call at x itself has given those that matter."""
         with np.errstate(all="ignore"):
@@ -292,7 +304,7 @@ def _at(shape: tuple[int, ...], index: int) -> str:
 
 def _positions(name: str, argnums: Any, count: int) -> tuple[int, ...]:
     """``argnums`` as a tuple of positions from 0 to ``count`` - 1, without repetition."""
-    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    numbers = argnums if isinstance(argnums, tuple | list) else (argnums,)
     for n in numbers:
         if isinstance(n, bool) or not isinstance(n, int | np.integer):
             raise DtypeError(f"{name}: argnums is {argnums!r}, expected an int or a tuple of ints")
@@ -310,24 +322,14 @@ def _positions(name: str, argnums: Any, count: int) -> tuple[int, ...]:
 def _leaves(name: str, number: int, arg: Any) -> tuple[list[Leaf], Any]:
     """The leaves of argument ``number`` and its structure; ``DtypeError`` for a lone integer."""
     values, treedef = tree.flatten(arg)
-    numbers = isinstance(arg, list) and all(isinstance(x, NUMBERS) for x in values)
-    if numbers and any(isinstance(x, int) for x in values):
+    if isinstance(arg, list) and arg and all(type(x) in (int, float, complex) for x in arg):
         raise DtypeError(
-            f"{name}: argument {number} is a list of numbers, which is a container, each of its "
-            "numbers an argument of its own, and integers have no derivative; to differentiate an "
-            "array give np.array(x, float)"
+            f"{name}: argument {number} is a list of numbers, expected an array; write "
+            "np.array(x, float)"
         )
     paths = tree.names(arg)
     places = [f"argument {number}{path}" for path in paths]
     return [_leaf(name, *pair) for pair in zip(values, places, strict=True)], treedef
-
-
-def _nothing(name: str, number: int, arg: Any) -> DtypeError:
-    """The error for an argument ``arg`` that holds nothing to differentiate."""
-    return DtypeError(
-        f"{name}: argument {number} is {describe(arg)}, without a float or complex number to "
-        "differentiate; give x.astype(float) for an integer array, 3.0 for 3"
-    )
 
 
 def _leaf(name: str, value: Any, where: str) -> Leaf:
@@ -337,9 +339,10 @@ def _leaf(name: str, value: Any, where: str) -> Leaf:
     if isinstance(value, np.ndarray | np.generic | float | complex):
         array = np.array(value, order="C")
         return Leaf(value, array if array.dtype.kind in "fc" else None, where)
-    if hasattr(value, "dtype") and hasattr(value, "numpy"):
-        raise DtypeError(
-            f"{name}: {where} is {type(value).__name__}; numerical differentiation takes plain "
-            "NumPy arrays and Python numbers: give x.numpy()"
-        )
-    return Leaf(value, None, where)
+    if isinstance(value, int):
+        return Leaf(value, None, where)
+    remedy = "x.numpy()" if hasattr(value, "numpy") else "np.array(x, float)"
+    raise DtypeError(
+        f"{name}: {where} is {type(value).__name__}; numerical differentiation takes plain NumPy "
+        f"arrays and Python numbers: give {remedy}"
+    )

@@ -60,8 +60,9 @@ METHODS = {
 class Ray:
     """A function along one direction u from x: ``at(t) -> (f(x + t u), the step really taken)``.
 
-    ``imaginary(t)`` is f(x + i t u). ``scale`` is max(1, |x|), ``size`` is |x| and ``unit`` is 1,
-    all in units of u; ``eps`` is the rounding unit of the coarser of x and f; ``where`` names x.
+    ``imaginary(t)`` is f(x + i t u). In units of u, ``scale`` is max(1, |x|), ``unit`` is 1 and
+    ``size`` and ``reach`` are |x|, of several numbers the least and the largest; ``eps`` is the
+    rounding unit of the coarser of x and f; ``where`` names x in messages.
     """
 
     at: Callable[[float], tuple[Vector, float]]
@@ -69,6 +70,7 @@ class Ray:
     base: Vector
     scale: float
     size: float
+    reach: float
     unit: float
     eps: float
     where: str
@@ -145,29 +147,41 @@ def second_derivative(plane: Plane, method: str, step: float | None) -> Vector:
 def _forward(ray: Ray, h: float) -> tuple[Vector, Vector]:
     """The forward quotient with step ``h``, and its rounding error."""
     ahead, moved = ray.at(h)
-    noise = ray.eps * (np.abs(ahead) + np.abs(ray.base)) / _width(moved, ray, h)
-    return (ahead - ray.base) / moved, noise
+    width = _width(moved, ray, h)
+    return (ahead - ray.base) / width, _noise([ahead, ray.base], ray, h) / width
 
 
 def _central(ray: Ray, h: float) -> tuple[Vector, Vector]:
     """The central quotient with step ``h``, and its rounding error."""
     (ahead, right), (behind, left) = ray.at(h), ray.at(-h)
     width = _width(right - left, ray, h)
-    return (ahead - behind) / width, ray.eps * (np.abs(ahead) + np.abs(behind)) / width
+    return (ahead - behind) / width, _noise([ahead, behind], ray, h) / width
 
 
 def _mixed(plane: Plane, h: float, k: float) -> tuple[Vector, Vector]:
     """The four-point quotient of the mixed second derivative, and its rounding error."""
     corners = [plane.at(s * h, t * k) for s in (1, -1) for t in (1, -1)]
     total = corners[0] - corners[1] - corners[2] + corners[3]
-    return total / (4 * h * k), plane.first.eps * sum(map(np.abs, corners)) / (4 * h * k)
+    return total / (4 * h * k), _noise(corners, plane.first, h) / (4 * h * k)
 
 
 def _mixed_forward(plane: Plane, h: float, k: float) -> tuple[Vector, Vector]:
     """The one-sided quotient of the mixed second derivative, and its rounding error."""
     corners = [plane.at(h, k), plane.at(h, 0.0), plane.at(0.0, k), plane.first.base]
     total = corners[0] - corners[1] - corners[2] + corners[3]
-    return total / (h * k), plane.first.eps * sum(map(np.abs, corners)) / (h * k)
+    return total / (h * k), _noise(corners, plane.first, h) / (h * k)
+
+
+def _noise(values: list[Vector], ray: Ray, h: float) -> Vector:
+    """The rounding error of a sum of ``values`` of f with step ``h``.
+
+    Half a unit of each value, and what one unit of x makes: a value near 0 says little of the
+    numbers that it came from.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        spread = np.max([np.abs(value - values[0]) for value in values], axis=0)
+        noise: Vector = np.sum(np.abs(values), axis=0) + spread * ray.reach / h
+        return ray.eps * noise
 
 
 def _mixed_complex(plane: Plane, step: float | None) -> Vector:
@@ -309,11 +323,16 @@ def _choose(
 def _width(moved: float, ray: Ray, h: float) -> float:
     """``moved``, or ``StepError`` if the step was lost in rounding."""
     if moved == 0:
-        raise StepError(
-            f"numerical: step {h:g} vanishes beside {ray.where} (x + h rounds to x); "
-            "give a larger step, or step=None for the automatic one"
-        )
+        raise vanished(h, ray.where)
     return moved
+
+
+def vanished(h: float, where: str) -> StepError:
+    """The error for a step ``h`` that x, described by ``where``, does not feel."""
+    return StepError(
+        f"numerical: step {abs(h):g} vanishes beside {where}: x + h rounds to x; give a larger "
+        "step, or step=None for the automatic one"
+    )
 
 
 def _power_of_two(h: float) -> float:

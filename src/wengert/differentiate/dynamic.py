@@ -18,10 +18,10 @@ from ..core.errors import ConversionError, DtypeError, ShapeError, UnsupportedEr
 from ..core.interpret import Interpreter
 from ..core.primitive import Primitive
 from ..ops.arithmetic import stop_gradient
-from ..ops.array import Array
+from ..ops.array import Array, make
 from ..ops.families import fit
-from .reverse import hooks, sweep
-from .tape import Leaf, Node, Tape, leaf, make
+from .sweep import hooks, sweep
+from .tape import Leaf, Node, Tape, leaf
 
 _keys = count()
 
@@ -112,7 +112,10 @@ class Root(Tape):
 def tracked(node: Node) -> Any:
     """What ``node`` has saved, as handles on the graph: for a backward pass that is itself recorded."""
     saved = node.saved
-    if saved is None or node.primitive is None or not isinstance(saved, tuple):
+    if node.primitive is not None and node.primitive.residual is not None:
+        xs = [x if p is None else make(ROOT, x, p) for x, p in zip(saved.xs, node.parents, strict=True)]
+        return node.primitive.residual(xs, node.params)[1]
+    if not isinstance(saved, tuple):
         return saved
     y, *xs = saved[1 : 2 + len(node.parents)]
     full = [None, y if y is None else make(ROOT, y, node)]
@@ -220,7 +223,7 @@ class no_grad:
 
     def __enter__(self) -> None:
         current = interpret.current.get()
-        self._tokens = [*getattr(self, "_tokens", []), interpret.current.set(Cut(current, current.origin))]
+        self._tokens = [*getattr(self, "_tokens", []), interpret.current.set(Cut(current, current.what, current.function))]
 
     def __exit__(self, *exception: object) -> None:
         interpret.current.reset(self._tokens.pop())

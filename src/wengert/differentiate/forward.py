@@ -13,12 +13,13 @@ import numpy as np
 from ..core import interpret, tree
 from ..core.box import Box, dtype_of, is_inexact, shape_of
 from ..core.errors import DtypeError, ShapeError, describe
-from ..core.interpret import Interpreter, evaluate, origin_of
+from ..core.interpret import Interpreter, evaluate
 from ..core.primitive import Primitive
-from ..ops.array import Array, normal
+from ..core.program import Program
+from ..ops.array import Array, make, normal
 from ..ops.families import Like, fit, zeros_like
+from .record import Recorder
 from .reverse import differentiable, lists_meant_as_arrays
-from .tape import make
 
 
 class Forward(Interpreter):
@@ -95,7 +96,7 @@ def tangent_for(leaf: Any, tangent: Any, what: str) -> Any:
 
 def push(f: Callable[..., Any], rows: Any, what: str) -> tuple[list[Any], list[Any], Any]:
     """Run ``f`` on handles that carry tangents: leaves of the result, their tangents (None for zero), structure."""
-    forward = Forward(interpret.current.get(), origin_of(f, what))
+    forward = Forward(interpret.current.get(), what, f)
     args = [
         tree.unflatten(treedef, [make(forward, leaf, dx) for leaf, dx in zip(leaves, tangents, strict=True)])
         for leaves, tangents, treedef in rows
@@ -158,3 +159,81 @@ def own(dy: Any) -> Any:
     if type(dy) is np.ndarray and (dy.base is not None or not dy.flags.writeable):
         return np.array(dy)
     return dy
+
+
+class Linearized:
+    """The derivative of a function at a point: ``jvp_fn(*tangents) -> dy``, a linear program.
+
+    ``program`` is its Wengert list: only operations linear in the tangents are left in it.
+    """
+
+    def __init__(
+        self, primals: Sequence[Any], ys: list[Any], out_def: Any, program: Program, recorder: Recorder
+    ) -> None:
+        self.primals, self.ys, self.out_def, self.program = primals, ys, out_def, program
+        self._recorder = recorder  # holds the arrays that the program reads against writing
+
+    def __call__(self, *tangents: Any) -> Any:
+        values = [
+            dx
+            for leaves, others, _ in check_tangents(self.primals, tangents, "linearize")
+            for leaf, other in zip(leaves, others, strict=True)
+            if (dx := tangent_for(leaf, other, "linearize")) is not None
+        ]
+        with np.errstate(all="ignore"):
+            dys = iter(self.program.run(*values))
+        leaves = [own(next(dys)) if depends else zero_tangent(y) for y, depends in self.ys]
+        return tree.unflatten(self.out_def, leaves)
+
+    def __repr__(self) -> str:
+        return f"<derivative, {self._recorder.origin}: {len(self.program.equations)} equations>"
+
+
+def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Linearized]:
+    """Forward mode recorded once: ``(f(*primals), jvp_fn)``, where ``jvp_fn(*tangents)`` gives the derivative.
+
+    ``f`` runs once; ``jvp_fn`` replays what is linear in the tangents, for as many as are wanted.
+
+    Args:
+        f: a function of arrays or containers of arrays.
+        primals: its arguments.
+
+    Returns:
+        ``(y, jvp_fn)``; ``jvp_fn`` takes a tangent of the structure and shapes of each primal, zero for an integer, and
+        gives one of the structure of ``y``. It may be called under other transformations.
+
+    Raises:
+        DtypeError: an argument that is neither an array nor a number; a tangent for an integer.
+        ShapeError: a tangent of another structure or shape than its primal.
+
+    Source:
+        Griewank and Walther, Evaluating Derivatives, 2nd ed., section 3.1, doi:10.1137/1.9780898717761.
+
+    >>> import numpy as np, wengert as wg
+    >>> y, jvp_fn = wg.linearize(lambda x: x * x, np.array([1.0, 2.0]))
+    >>> jvp_fn(np.array([1.0, 0.0])), jvp_fn(np.array([0.0, 1.0]))
+    (array([2., 0.]), array([0., 4.]))
+    """
+    outer = interpret.current.get()
+    recorder = Recorder(outer, "linearize", f, lock=True)
+    rows = []
+    for primal in primals:
+        lists_meant_as_arrays(primal, "linearize")
+        leaves, treedef = tree.flatten(primal)
+        tangents = [
+            recorder.input(zeros_like(differentiable(leaf, "linearize"))) if is_inexact(leaf) else None for leaf in leaves
+        ]
+        rows.append((leaves, tangents, treedef))
+    with interpret.under(recorder):
+        ys, dys, out_def = push(f, rows, "linearize")
+    outputs = [recorder.atom(dy) for dy in dys if dy is not None]
+    program = recorder.program(outputs, getattr(f, "__name__", type(f).__name__))
+    frozen = tuple(tree.unflatten(treedef, [_type_of(leaf) for leaf in leaves]) for leaves, _, treedef in rows)
+    result = [(y, dy is not None) for y, dy in zip(ys, dys, strict=True)]
+    return tree.unflatten(out_def, ys), Linearized(frozen, result, out_def, program, recorder)
+
+
+def _type_of(leaf: Any) -> Any:
+    """A value with the type of ``leaf``, to check tangents against; it takes no memory."""
+    zero = zeros_like(leaf) if shape_of(leaf) == () else np.zeros((), dtype_of(leaf))
+    return zero if shape_of(leaf) == () else np.broadcast_to(zero, shape_of(leaf))

@@ -11,7 +11,7 @@ method     quotient                    error in float64, f and x about 1  evalua
 forward    (f(x+h) - f(x)) / h         1e-8                               1
 central    (f(x+h) - f(x-h)) / 2h      1e-11                              2
 complex    Im f(x+ih) / h              1e-16, analytic f only             1
-richardson central, extrapolated h->0  1e-14, with an estimate of it      10 to 75
+richardson central, extrapolated h->0  1e-14, with an estimate of it      12 to 80
 ========== =========================== ================================== ======================
 
 ``step`` is h itself, ε of the lectures, the same for every number; for ``richardson`` it is the
@@ -249,11 +249,14 @@ def directional(
 
 def _columns(box: BlackBox, method: str, step: float | None) -> Vector:
     """The matrix of all derivatives: a row per number of the result, a column per coordinate."""
+    coordinates = box.coordinates()
+    if not coordinates:
+        return np.zeros((box.base.size, 0))
     if method == "complex":
         require_real(box)
         check_analytic(box, probe(box))
-    slopes = [first_derivative(box.ray(c), method, step)[0] for c in box.coordinates()]
-    return np.stack(slopes, axis=1) if slopes else np.zeros((box.base.size, 0))
+    slopes = [first_derivative(box.ray(c), method, step)[0] for c in coordinates]
+    return np.stack(slopes, axis=1)
 
 
 def _second(box: BlackBox, method: str, step: float | None) -> Vector:
@@ -263,7 +266,7 @@ def _second(box: BlackBox, method: str, step: float | None) -> Vector:
         raise DtypeError(
             f"{box.name}: the argument is complex; give its real and imaginary parts as arguments"
         )
-    if method == "complex":
+    if method == "complex" and coordinates:
         require_real(box)
         check_analytic(box, probe(box))
     matrix = np.zeros((len(coordinates),) * 2, box.output.work)
@@ -285,8 +288,8 @@ def _parts(box: BlackBox) -> dict[int, slice]:
 
 
 def _like(box: BlackBox, n: int, array: Vector) -> Any:
-    """``array``, or the NumPy scalar in it where leaf ``n`` was not an array."""
-    return array if array.ndim or isinstance(box.leaves[n].value, np.ndarray) else array[()]
+    """``array``, or the number in it where leaf ``n`` was one, NumPy's or Python's."""
+    return box.leaves[n].given(array) if array.ndim == 0 else array
 
 
 def _block(

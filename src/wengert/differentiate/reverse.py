@@ -1,143 +1,19 @@
-"""Reverse mode: the one sweep that serves every tape, and ``vjp``, ``grad``, ``value_and_grad``.
-
-The sweep takes the pending node with the largest number, so it needs no recursion and no order of its own, and frees as it
-goes. It runs under the interpreter that is current when the pullback is called: higher orders need nothing more.
-"""
+"""Reverse mode for functions: ``vjp``, ``grad``, ``value_and_grad``: run under a tape of its own, then sweep."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ..core import interpret, tree
-from ..core.box import PYTHON_SCALARS, Box, dtype_of, is_inexact, shape_of
-from ..core.errors import DtypeError, GraphReleased, ShapeError, describe
-from ..core.interpret import origin_of
-from ..core.primitive import Primitive
-from ..ops.families import fit
-from ..ops.indexing import Erased, Scattered
-from .tape import Leaf, Node, Part, Tape
+from ..core.box import PLAIN, PYTHON_SCALARS, SCALARS, Box, dtype_of, is_inexact, shape_of
+from ..core.errors import DtypeError, ShapeError, describe
+from ..ops.families import F8, fit
+from .sweep import sweep
+from .tape import Leaf, Node, Tape
 
-RELEASED = ("released",)
-hooks: WeakKeyDictionary[Node, dict[int, Callable[[Any], Any]]] = WeakKeyDictionary()
-
-
-class Adjoints:
-    """The adjoints of a sweep under way: pending nodes, their contributions, and which of them the sweep may overwrite."""
-
-    __slots__ = ("masked", "owned", "pending", "queue", "values")
-
-    def __init__(self) -> None:
-        self.queue: list[int] = []
-        self.pending: dict[int, Node] = {}
-        self.values: dict[int, Any] = {}
-        self.owned: set[int] = set()
-        self.masked: set[int] = set()
-
-    def add(self, node: Node, g: Any) -> None:
-        """Accumulate the contribution ``g`` to the adjoint of ``node``."""
-        number, kind = node.number, type(g)
-        if number not in self.pending:
-            self.pending[number] = node
-            heappush(self.queue, -number)
-            if kind is Scattered or kind is Part or kind is Erased:
-                self.special(node, g, None)
-            else:
-                self.values[number] = g
-        elif kind is Scattered or kind is Part or kind is Erased:
-            self.special(node, g, self.values[number])
-        else:
-            self.values[number] = self.values[number] + g
-
-    def special(self, node: Node, g: Any, present: Any) -> None:
-        """Contributions that are not an array of their own: a part of a tuple, a few elements, all but a few."""
-        number = node.number
-        if type(g) is Part:
-            parts = present if present is not None else {}
-            parts[g.index] = g.gy if g.index not in parts else parts[g.index] + g.gy
-            self.values[number] = parts
-            return
-        if type(g) is Erased:
-            erased = g.erase(overwrite=g.number in self.owned)
-            self.values[number] = erased if present is None else present + erased
-        else:
-            self.values[number] = g.add_to(present if number in self.owned else g.buffer(node, present))
-        self.owned.add(number)
-
-
-def sweep(
-    seeds: Sequence[tuple[Node, Any]],
-    release: bool,
-    at_leaf: Callable[[Leaf, Any], None],
-    tracked: Callable[[Node], Any] | None = None,
-) -> None:
-    """Push the adjoints ``seeds`` back through the graph, the latest node first.
-
-    ``at_leaf`` is called once for each input reached, with its whole adjoint. ``release`` frees what nodes have saved.
-    ``tracked(node)`` gives what it has saved in a form whose use is recorded.
-    """
-    adjoints = Adjoints()
-    for node, g in seeds:
-        adjoints.add(node, g)
-    queue, pending, values, masked = adjoints.queue, adjoints.pending, adjoints.values, adjoints.masked
-    while queue:
-        number = -heappop(queue)
-        node, gy = pending.pop(number), values.pop(number)
-        if hooks and node in hooks:
-            gy = call_hooks(node, gy)
-        primitive = node.primitive
-        if primitive is None:
-            at_leaf(node, gy)  # type: ignore[arg-type]
-            continue
-        if node.saved is RELEASED:
-            raise released(primitive)
-        absorbs = number in masked
-        spread = (absorbs or primitive.selects) and primitive.spreads
-        reader = node if tracked is None else Tracked(node, tracked(node))
-        pull, i = primitive.pull, len(node.parents)
-        for parent in reversed(node.parents):  # what is written is read from the adjoint before it is erased there
-            i -= 1
-            if parent is not None and (g := pull(i, gy, reader, absorbs)) is not None:
-                adjoints.add(parent, g)
-                if spread:
-                    masked.add(parent.number)
-        if release:
-            node.saved, node.parents = RELEASED, ()
-
-
-class Tracked:
-    """A node seen by its rules with ``saved`` replaced."""
-
-    __slots__ = ("dtype", "number", "params", "parents", "saved", "shape")
-
-    def __init__(self, node: Node, saved: Any) -> None:
-        self.saved, self.params, self.parents, self.number = saved, node.params, node.parents, node.number
-        self.shape, self.dtype = node.shape, node.dtype
-
-
-def released(primitive: Primitive) -> GraphReleased:
-    """The error for a second way back through a graph."""
-    return GraphReleased(
-        f"backward through a graph that an earlier backward has released (at {primitive.name}): compute the value again, or "
-        "keep the graph with backward(retain_graph=True)"
-    )
-
-
-def call_hooks(node: Node, gy: Any) -> Any:
-    """``gy`` as the hooks of ``node`` leave it."""
-    for hook in list(hooks[node].values()):
-        given = gy if isinstance(gy, Box) else interpret.current.get().owned(gy)
-        result = hook(given)
-        if result is not None:
-            gy = fit(result._value if isinstance(result, Box) and not isinstance(gy, Box) else result, node)
-    return gy
-
-
-# --- transformations -------------------------------------------------------------------------------------------------------
 
 
 def differentiable(leaf: Any, what: str) -> Any:
@@ -153,43 +29,84 @@ def lists_meant_as_arrays(argument: Any, what: str) -> None:
         raise DtypeError(f"{what}: got a list of numbers, expected an array; write np.array({argument!r:.60})")
 
 
+class Input:
+    """One argument to differentiate: its structure, and for each leaf its node (None: a constant) and what the user gave."""
+
+    __slots__ = ("kinds", "leaves", "treedef")
+
+    def __init__(self, treedef: Any, leaves: list[Leaf | None], kinds: list[Any]) -> None:
+        self.treedef, self.leaves, self.kinds = treedef, leaves, kinds
+
+    def gradient(self, adjoints: dict[Leaf, Any], seen: set[int]) -> Any:
+        """The adjoints in the structure of the argument; None for constants."""
+        parts = [
+            None if leaf is None else finished(adjoints.get(leaf), leaf, kind, seen)
+            for leaf, kind in zip(self.leaves, self.kinds, strict=True)
+        ]
+        return parts[0] if self.treedef is tree.LEAF else tree.unflatten(self.treedef, parts)
+
+
+def lift(tape: Tape, argument: Any, what: str) -> tuple[Any, Input]:
+    """``argument`` with its leaves on the tape, and what is needed to hand out its gradient."""
+    if type(argument) in PLAIN:
+        handle = tape.input(argument)
+        return handle, Input(tree.LEAF, [handle._node], [type(argument)])
+    lists_meant_as_arrays(argument, what)
+    leaves, treedef = tree.flatten(argument)
+    handles = [tape.input(differentiable(leaf, what)) for leaf in leaves]
+    kinds = [Box if isinstance(leaf, Box) else type(leaf) for leaf in leaves]
+    return tree.unflatten(treedef, handles), Input(treedef, [handle._node for handle in handles], kinds)
+
+
+class Output:
+    """One leaf of the result: its shape, and its node (None where it depends on no input)."""
+
+    __slots__ = ("node", "shape", "value")
+
+    def __init__(self, leaf: Any, tape: Tape) -> None:
+        self.node, self.value = None, leaf
+        if isinstance(leaf, Box) and leaf._owner is tape:
+            leaf.refresh()
+            self.node, self.value = leaf._node, leaf._value
+        self.shape = shape_of(self.value) if hasattr(self.value, "shape") else ()
+
+
 class Pullback:
     """The linear map from the adjoint of the output to the adjoints of the arguments: ``pullback(gy)`` -> a tuple."""
 
-    def __init__(self, tape: Tape, inputs: list[list[Leaf | None]], defs: list[Any], outputs: list[Any], out_def: Any,
-                 weak: list[list[Any]], retain: bool, origin: str) -> None:
-        self.inputs, self.defs, self.outputs, self.out_def = inputs, defs, outputs, out_def
-        self.weak, self.retain, self.origin = weak, retain, origin
+    __slots__ = ("inputs", "outputs", "retain", "tape", "treedef")
+
+    def __init__(self, tape: Tape, inputs: list[Input], outputs: list[Output], treedef: Any, retain: bool) -> None:
+        self.tape, self.inputs, self.outputs, self.treedef, self.retain = tape, inputs, outputs, treedef, retain
 
     def __call__(self, gy: Any) -> tuple[Any, ...]:
-        leaves = tree.leaves_like(self.out_def, gy, "pullback")
         seeds = []
-        for (shape, dtype, node), g in zip(self.outputs, leaves, strict=True):
-            if shape_of(differentiable(g, "pullback")) != shape:
-                raise ShapeError(f"pullback: got an adjoint of shape {shape_of(g)}, expected that of the output, {shape}")
-            if node is not None:
-                seeds.append((node, fit(g, node)))
+        for output, g in zip(self.outputs, tree.leaves_like(self.treedef, gy, "pullback"), strict=True):
+            if shape_of(differentiable(g, "pullback")) != output.shape:
+                raise ShapeError(
+                    f"pullback: got an adjoint of shape {shape_of(g)}, expected that of the output, {output.shape}"
+                )
+            if output.node is not None:
+                seeds.append((output.node, fit(g, output.node)))
+        return self.pull(seeds)
+
+    def pull(self, seeds: Sequence[tuple[Node, Any]]) -> tuple[Any, ...]:
+        """The gradients for adjoints that are known to fit."""
         adjoints: dict[Leaf, Any] = {}
         with np.errstate(all="ignore"):
             sweep(seeds, not self.retain, adjoints.__setitem__)
         seen: set[int] = set()
-        return tuple(
-            tree.unflatten(treedef, [
-                finished(adjoints.get(leaf), leaf, value, seen) if leaf is not None else None  # type: ignore[arg-type]
-                for leaf, value in zip(row, values, strict=True)
-            ])
-            for treedef, row, values in zip(self.defs, self.inputs, self.weak, strict=True)
-        )
+        return tuple([one.gradient(adjoints, seen) for one in self.inputs])
 
     def __repr__(self) -> str:
-        return f"<pullback, {self.origin}>"
+        return f"<pullback, {self.tape.origin}>"
 
 
 def finished(g: Any, leaf: Leaf, kind: Any, seen: set[int]) -> Any:
     """An adjoint as the user gets it: of the dtype and shape of its input, and an array of its own."""
-    if g is None:
-        g = np.zeros(leaf.shape, leaf.dtype)[()]
-    g = fit(g, leaf)
+    if kind in PYTHON_SCALARS and type(g) in SCALARS:
+        return kind(g) if kind is complex or g.imag == 0 else kind(g.real)
+    g = np.zeros(leaf.shape, leaf.dtype)[()] if g is None else fit(g, leaf)
     if isinstance(g, Box):
         return g
     if kind in PYTHON_SCALARS:
@@ -200,35 +117,29 @@ def finished(g: Any, leaf: Leaf, kind: Any, seen: set[int]) -> Any:
     return g if kind is not Box else interpret.current.get().owned(g)
 
 
-def record(function: Callable[..., Any], args: Sequence[Any], what: str, kwargs: dict[str, Any] | None = None,
-           active: Sequence[int] | None = None, retain: bool = True) -> tuple[Any, Any, Pullback]:
-    """Run ``function(*args)`` under a tape of its own: ``(result, its leaves on the tape, pullback)``.
+def record(
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    what: str,
+    kwargs: dict[str, Any] | None = None,
+    active: Sequence[int] | None = None,
+    retain: bool = True,
+    tape_type: type[Tape] = Tape,
+) -> tuple[list[Any], Any, Pullback]:
+    """Run ``function(*args)`` under a tape of its own: ``(leaves of the result, its structure, pullback)``.
 
-    ``active``: the positions of the arguments to differentiate, all if None.
+    ``active``: the positions of the arguments to differentiate, all if None. ``retain``: the pullback may be called twice.
     """
-    outer = interpret.current.get()
-    tape = Tape(outer, origin_of(function, what))
-    given, inputs, defs, kinds = list(args), [], [], []
+    tape = tape_type(interpret.current.get(), what, function)
+    given, inputs = list(args), []
     for i in range(len(args)) if active is None else active:
-        lists_meant_as_arrays(args[i], what)
-        leaves, treedef = tree.flatten(args[i])
-        handles = [tape.input(differentiable(leaf, what)) for leaf in leaves]
-        inputs.append([handle._node for handle in handles])
-        kinds.append([Box if isinstance(leaf, Box) else type(leaf) for leaf in leaves])
-        defs.append(treedef)
-        given[i] = tree.unflatten(treedef, handles)
+        given[i], one = lift(tape, args[i], what)
+        inputs.append(one)
     with interpret.under(tape):
-        result = function(*given, **(kwargs or {}))
-    leaves, out_def = tree.flatten(result)
-    values, outputs = [], []
-    for leaf in leaves:
-        mine = isinstance(leaf, Box) and leaf._owner is tape
-        if mine:
-            leaf.refresh()
-        values.append(leaf._value if mine else leaf)
-        outputs.append((shape_of(leaf) if hasattr(leaf, "shape") else (), None, leaf._node if mine else None))
-    pullback = Pullback(tape, inputs, defs, outputs, out_def, kinds, retain, tape.origin)
-    return values, out_def, pullback
+        result = function(*given, **kwargs) if kwargs else function(*given)
+    leaves, treedef = tree.flatten(result)
+    outputs = [Output(leaf, tape) for leaf in leaves]
+    return [output.value for output in outputs], treedef, Pullback(tape, inputs, outputs, treedef, retain)
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -316,9 +227,9 @@ def value_and_grad(f: Callable[..., Any], argnums: Any = 0, has_aux: bool = Fals
         values, _, pullback = record(function, args, "grad", kwargs, positions, retain=False)
         y = check_scalar(values, "grad")
         kind = dtype_of(y)
-        one = 1.0 if kind is float else kind.type(1)
-        pullback.out_def = tree.LEAF
-        gradients = pullback(one)
+        node = pullback.outputs[0].node
+        one = 1.0 if kind is float or kind is F8 else kind.type(1)
+        gradients = pullback.pull([(node, one)] if node is not None else [])
         gradient = gradients[0] if isinstance(argnums, int) else gradients
         return ((y, lowered(aux[0])) if has_aux else y), gradient
 

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval
-from ..core.box import PLAIN, PYTHON_SCALARS, SCALARS, Box, dtype_of, is_inexact, shape_of
+from ..core.box import SCALAR_DTYPES, SCALARS, Box, dtype_of, is_inexact, shape_of
 from ..core.errors import operation_error
-from ..core.interpret import Interpreter, evaluate
+from ..core.interpret import Interpreter, escaped, evaluate, under
 from ..core.primitive import Doc, NotDifferentiable, Primitive
 from ..core.protect import protect
-from ..ops.array import Array, normal
+from ..ops.array import Array, make, normal
 from ..ops.families import general
 
 next_number = count(1).__next__
 new = object.__new__
+ndarray = np.ndarray
 _errors = (ValueError, TypeError, IndexError)
 
 
@@ -86,13 +87,15 @@ class Tape(Interpreter):
 
     def unary(self, primitive: Primitive, x: Any) -> Any:
         # ``process`` for the common case, with its steps written out: every microsecond of eager overhead is here
-        if type(x) is not Array or x._owner is not self or type(x._value) not in PLAIN:
+        if type(x) is not Array or x._owner is not self:
             return self.process(primitive, (x,), {})
-        node, x = x._node, x._value
+        node, value = x._node, x._value
+        if type(value) is not ndarray and type(value) not in SCALARS:
+            return self.process(primitive, (x,), {})
         try:
-            y = primitive.value(x)
+            y = primitive.value(value)
         except _errors as error:
-            raise operation_error(primitive.name, (x,), error) from error
+            raise operation_error(primitive.name, (value,), error) from error
         array: Array = new(Array)
         array._owner, array._value = self, y
         if node is None or (saver := primitive.keep[1]) is False:
@@ -100,11 +103,11 @@ class Tape(Interpreter):
             return array
         array._node = record = new(Node)
         record.number, record.primitive, record.parents, record.params = next_number(), primitive, (node,), {}
-        record.saved = saver((None, y, x)) if saver is not None else None
-        if type(y) in PYTHON_SCALARS:
-            record.shape, record.dtype = (), type(y)
-        else:
+        record.saved = saver((None, y, value)) if saver is not None else None
+        if type(y) is ndarray:
             record.shape, record.dtype = y.shape, y.dtype
+        else:
+            record.shape, record.dtype = (), SCALAR_DTYPES[type(y)]
         return array
 
     def binary(self, primitive: Primitive, a: Any, b: Any) -> Any:
@@ -125,7 +128,9 @@ class Tape(Interpreter):
             second, b_value = None, b
         else:
             return self.process(primitive, (a, b), {})
-        if type(a_value) not in PLAIN or type(b_value) not in PLAIN:
+        if (type(a_value) is not ndarray and type(a_value) not in SCALARS) or (
+            type(b_value) is not ndarray and type(b_value) not in SCALARS
+        ):
             return self.process(primitive, (a, b), {})
         try:
             y = primitive.value(a_value, b_value)
@@ -139,10 +144,10 @@ class Tape(Interpreter):
         array._node = node = new(Node)
         node.number, node.primitive, node.parents, node.params = next_number(), primitive, (first, second), {}
         node.saved = saver((None, y, a_value, b_value)) if saver is not None else None
-        if type(y) in PYTHON_SCALARS:
-            node.shape, node.dtype = (), type(y)
-        else:
+        if type(y) is ndarray:
             node.shape, node.dtype = y.shape, y.dtype
+        else:
+            node.shape, node.dtype = (), SCALAR_DTYPES[type(y)]
         return array
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -163,6 +168,8 @@ class Tape(Interpreter):
             bit += bit
             values.append(arg)
             parents.append(node)
+        if mask and primitive.residual is not None:
+            return self._with_rule(primitive, values, parents, params)
         y = evaluate(self.parent, primitive, values, params)
         if not mine:
             return y
@@ -177,11 +184,14 @@ class Tape(Interpreter):
         return wrap(self, y, node)
 
 
-def make(owner: Interpreter, value: Any, node: Any) -> Array:
-    """A handle."""
-    array: Array = new(Array)
-    array._owner, array._value, array._node = owner, value, node
-    return array
+    def _with_rule(self, primitive: Primitive, values: Any, parents: Any, params: dict[str, Any]) -> Any:
+        """An application whose rule says what to save; it runs under the parent."""
+        assert primitive.residual is not None
+        with under(self.parent or self):
+            y, saved = primitive.residual(values, params)
+        if any(isinstance(part, Box) and part._owner is self for part in y):
+            raise escaped(next(part for part in y if isinstance(part, Box)), primitive)
+        return wrap(self, y, node_for(primitive, parents, saved, params, y))
 
 
 def wrap(tape: Tape, y: Any, node: Node | None) -> Any:
@@ -190,6 +200,9 @@ def wrap(tape: Tape, y: Any, node: Node | None) -> Any:
         return make(tape, y, node)
     outputs = []
     for k, value in enumerate(y):
+        if isinstance(value, Box) and value._owner is tape:  # a user's function closed over a value of the dynamic graph
+            outputs.append(value)
+            continue
         active = node is not None and is_inexact(value)
         outputs.append(make(tape, value, node_for(projection, (node,), k, {}, value) if active else None))
     return tuple(outputs)

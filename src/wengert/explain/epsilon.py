@@ -6,7 +6,7 @@ Layer: above ``differentiate``; rich and matplotlib are imported on first use.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from ..core.errors import DataError
 from ..differentiate.differences import METHODS
 from ..differentiate.error_curve import ErrorCurve, error_curve
+from ..differentiate.reverse import grad
 from .expression import ExpressionError, parse
 from .plotting import COLOURS, FAINT, INK, new_figure, save_figure
 
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 
 LECTURE = "ln(x1) + x1*x2 - sin(x2)"
 LECTURE_VALUES: Mapping[str, float] = {"x1": 2.0, "x2": 5.0}
-LOWEST = 1e-17  # where an error of exactly 0 is drawn, half a unit below float64's rounding
+LOWEST = 1e-17  # where an error of exactly 0 is drawn
+UNIT = 2.0**-53
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SLOPES = {  # the note beside a curve's right branch: text, offset in points, alignment
+    "forward": ("∝ ε", (-6, 10), "right"),
+    "central": ("∝ ε²", (8, -8), "left"),
+}
 
 
 def epsilon_curves(
@@ -41,8 +48,8 @@ def epsilon_curves(
         values: a number or an array for each of its variables; default x1 = 2, x2 = 5 for the
             default expression.
         methods: of ``"forward"``, ``"central"``, ``"complex"``, ``"richardson"``.
-        steps: default 1 to 1e-20, four to a decade, times max(1, \\|x\\|).
-        exact: the gradient by all variables in one vector, where it is known; default: reverse mode.
+        steps: default 1 to 1e-20, four to a decade.
+        exact: the gradient by all variables in one vector, where known; default: reverse mode.
 
     Returns:
         An ``ErrorCurve`` for each method; with ``problem`` set where it can't differentiate this.
@@ -50,37 +57,37 @@ def epsilon_curves(
     Raises:
         ExpressionError: the formula or its values; ``DataError``: a gradient that is not finite.
     """
-    given = dict(LECTURE_VALUES if values is None and expression == LECTURE else values or {})
+    given = _given(expression, values)
     formula = parse(expression, list(given))
-    shapes = [np.shape(value) for value in given.values()]
     point = np.concatenate([np.ravel(np.asarray(value, float)) for value in given.values()])
-    ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+    shapes = [np.shape(value) for value in given.values()]
+    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
 
     def f(x: Any) -> Any:
-        pieces = np.split(x, ends)
+        pieces = zip(ends, shapes, strict=True)
         return formula.function(
-            *(np.reshape(piece, shape) for piece, shape in zip(pieces, shapes, strict=True))
+            *(
+                np.reshape(x[end - math.prod(shape) : end], shape) if shape else x[end - 1]
+                for end, shape in pieces
+            )
         )
 
     with np.errstate(all="ignore"):
         y = f(point)
-    if np.shape(y) != ():
-        raise ExpressionError(
-            f"the result has shape {np.shape(y)}, expected one number: write sum(…)", expression
-        )
-    gradient = _reverse(f, point) if exact is None else np.asarray(exact, float)
+        if np.shape(y) != ():
+            raise ExpressionError(
+                f"the result has shape {np.shape(y)}, expected one number: write sum(…)", expression
+            )
+        gradient = np.asarray(grad(f)(point) if exact is None else exact, float)
     if not (np.isfinite(y) and np.all(np.isfinite(gradient))):
         at = ", ".join(f"{name} = {value}" for name, value in given.items())
         raise DataError(f"{expression} has no finite value and derivative at {at}")
     return error_curve(f, point, gradient, methods, steps)
 
 
-def _reverse(f: Callable[[Any], Any], point: Any) -> Any:
-    """The gradient of ``f`` by reverse mode."""
-    from ..differentiate.reverse import grad
-
-    with np.errstate(all="ignore"):
-        return np.asarray(grad(f)(point))
+def _given(expression: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """``values``, or those of the lectures' example."""
+    return dict(LECTURE_VALUES if values is None and expression == LECTURE else values or {})
 
 
 def epsilon_table(
@@ -156,48 +163,121 @@ def draw_epsilon(
     figure = new_figure(9.6, 6.0)
     curves = epsilon_curves(expression, values) if curves is None else curves
     axes = figure.add_subplot()
-    drawn = [curve for curve in curves if curve.steps]
-    for colour, curve in zip(COLOURS, curves, strict=False):
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for n, (colour, curve) in enumerate(zip(COLOURS, curves, strict=False)):
         if curve.steps:
-            _draw_curve(axes, curve, colour)
-    _draw_frame(axes, drawn)
-    given = dict(LECTURE_VALUES if values is None else values)
-    at = ", ".join(f"{name} = {_short(value)}" for name, value in given.items())
+            _draw_curve(axes, curve, colour, len(curves) - n)
+        else:
+            axes.plot([], [], color=colour, label=f"{curve.method}: not possible for this f")
+    _draw_frame(axes)
+    given = _given(expression, values).items()
+    at = ", ".join(f"{name} = {_short(value)}" for name, value in given)
     axes.set_title(
         f"Numerical differentiation: error against ε\ny = {expression} at {at}",
-        color=INK, fontsize=12, loc="left", parse_math=False,
+        color=INK,
+        fontsize=12,
+        loc="left",
+        parse_math=False,
     )
     return save_figure(figure, path)
 
 
 def _short(value: Any) -> str:
-    """``value`` in a title: a number, or the shape of an array."""
-    return f"{float(value):g}" if np.ndim(value) == 0 else f"array{np.shape(value)}"
+    """``value`` in a title: a number, a few numbers, or how many."""
+    numbers = [f"{number:g}" for number in np.ravel(value)]
+    if np.ndim(value) == 0:
+        return numbers[0]
+    return f"[{', '.join(numbers)}]" if len(numbers) <= 4 else f"{len(numbers)} numbers"
 
 
-def _draw_curve(axes: "Axes", curve: ErrorCurve, colour: str) -> None:
-    """One method's errors, its optimum marked and named."""
+def _draw_curve(axes: "Axes", curve: ErrorCurve, colour: str, level: int) -> None:
+    """One method's errors, its optimum in a ring with its ε, its slope beside it."""
     errors = np.maximum(curve.errors, LOWEST)
-    axes.plot(curve.steps, errors, color=colour, lw=1.8, marker=".", ms=4, label=curve.method)
     step, error = curve.best
+    label = f"{curve.method}: least error {_power(error)} at ε = {_power(step)}"
+    width = 1.4 if level > 1 else 1.8
+    axes.plot(
+        curve.steps, errors, color=colour, lw=width, marker=".", ms=4, label=label, zorder=2 + level
+    )
     if math.isnan(step):
         return
-    axes.plot([step], [max(error, LOWEST)], "o", ms=9, mfc="white", mec=colour, mew=2, zorder=5)
+    place = (step, max(error, LOWEST))
+    axes.plot(*place, "o", ms=9, mfc="white", mec=colour, mew=2, zorder=10)
     axes.annotate(
-        f"{error:.0e} at ε = {step:.0e}",
-        (step, max(error, LOWEST)),
-        xytext=(0, -12), textcoords="offset points", ha="center", va="top",
-        color=colour, fontsize=9, fontweight="bold", zorder=6,
+        f"ε = {_power(step)}",
+        place,
+        xytext=(-6, -8),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=colour,
+        fontsize=9,
+        fontweight="bold",
+        zorder=11,
+        bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.85},
     )
+    _note_slope(axes, curve, colour)
 
 
-def _draw_frame(axes: "Axes", curves: Sequence[ErrorCurve]) -> None:
-    """Scales, labels, the rounding unit, the legend."""
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.axhline(2.0**-53, color=FAINT, lw=1, ls="--", zorder=0)
-    axes.set_xlabel("step ε")
-    axes.set_ylabel("relative error of the gradient")
+def _note_slope(axes: "Axes", curve: ErrorCurve, colour: str) -> None:
+    """The order of the method beside the right branch of its curve, where the errors show it."""
+    middle = math.sqrt(curve.best[0] * max(curve.steps))
+    if curve.method in SLOPES and _has_slope(curve, middle):
+        text, offset, side = SLOPES[curve.method]
+        height = math.exp(np.interp(-math.log(middle), *_logarithms(curve)))
+        axes.annotate(
+            text,
+            (middle, height),
+            xytext=offset,
+            textcoords="offset points",
+            ha=side,
+            va="center",
+            color=colour,
+            fontsize=11,
+        )
+
+
+def _logarithms(curve: ErrorCurve) -> tuple[Any, Any]:
+    """-ln of the steps, in rising order, and ln of the errors."""
+    order = np.argsort(curve.steps)[::-1]
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(np.maximum(np.array(curve.errors)[order], LOWEST))
+    return -np.log(np.array(curve.steps)[order]), logarithms
+
+
+def _has_slope(curve: ErrorCurve, middle: float) -> bool:
+    """Whether the errors around ``middle`` grow as theory has it."""
+    steps, errors = _logarithms(curve)
+    ends = np.interp([-math.log(2 * middle), -math.log(middle / 2)], steps, errors)
+    return bool(abs((ends[0] - ends[1]) / math.log(4) - curve.order) < 0.3)
+
+
+def _draw_frame(axes: "Axes") -> None:
+    """Labels, the rounding unit, the legend where the picture is empty: low on the left."""
+    label = "2⁻⁵³, the rounding unit of float64"
+    axes.axhline(UNIT, color=FAINT, lw=1.2, ls="--", zorder=0, label=label)
+    axes.set_ylim(LOWEST / 20, max(10.0, axes.get_ylim()[1]))
+    ticks = [10.0**n for n in range(-16, int(math.log10(axes.get_ylim()[1])) + 1, 2)]
+    axes.set_yticks([LOWEST, *ticks], ["0", *(f"$10^{{{round(math.log10(t))}}}$" for t in ticks)])
+    axes.set_yticks([], minor=True)
+    axes.set_xlabel(
+        "step ε     (left: the difference drowns in rounding, error ∝ 1/ε"
+        "     right: Taylor's next term)",
+        color=INK,
+    )
+    axes.set_ylabel("error of the gradient, relative", color=INK)
     axes.grid(color=FAINT, lw=0.5, alpha=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    corner = (0.02, 0.18)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=corner, fontsize=9, framealpha=0.9, edgecolor="none"
+    ).set_zorder(20)
+
+
+def _power(x: float) -> str:
+    """``x`` with one digit and a power of ten: 6·10⁻⁸."""
+    if x == 0 or 0.01 <= x <= 100 or math.isnan(x):
+        return f"{x:.1g}"
+    digit, exponent = f"{x:.0e}".split("e")
+    return f"{digit}·10" + str(int(exponent)).translate(SUPERSCRIPTS)

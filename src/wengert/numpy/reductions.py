@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import interpret
 from ..ops import reduction
 from ..ops.array import implements
 from ..ops.comparison import where as select
@@ -43,3 +44,8 @@ def where(condition: Any, x: Any = MISSING, y: Any = MISSING) -> Any:
     return select(as_array(condition), x if np.isscalar(x) else as_array(x), y if np.isscalar(y) else as_array(y))
 
 
+
+
+@implements(np.zeros_like)
+def zeros_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Any:
+    return interpret.current.get().owned(np.zeros(a.shape if shape is None else shape, a.dtype if dtype is None else dtype))

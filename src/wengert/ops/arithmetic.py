@@ -42,7 +42,7 @@ divide = elementwise(
     name="divide",
     value=operator.truediv,
     ufunc=np.divide,
-    partials=(lambda b: np.divide(1, b), lambda y, b: -y / b),
+    partials=(lambda b: 1 / b, lambda y, b: -y / b),
     doc=Doc("Quotient, elementwise.", (ANY, AWAY)),
     notation="{0} / {1}",
 )
@@ -339,8 +339,9 @@ copy = linear(
     value=_copy_value,
     transpose=lambda i, gy, into, params: gy,
     batch=lambda xs, batched, size, params: copy(*xs, order="K" if params.get("order") in "KA" else "C"),
-    infer=lambda x, **params: x,
+    infer=lambda x, **params: Aval(x.shape, x.dtype),
     doc=Doc("A copy."),
+    samples=lambda rng: [((rng.standard_normal((2, 3)),), {}), ((rng.standard_normal(4)[::-2],), {"order": "K"})],
 )
 to_discrete = general(
     name="to_discrete",

@@ -160,10 +160,10 @@ class Array(Methods, Box):
         return ar.floor_divide(other, self), ar.remainder(other, self)
 
     def __pow__(self, other: Any, modulo: None = None) -> Any:
-        return ar.pow(self, other)
+        return interpret.current.get().binary(ar.power, self, other)
 
     def __rpow__(self, other: Any) -> Any:
-        return ar.pow(other, self)
+        return interpret.current.get().binary(ar.power, other, self)
 
     def __neg__(self) -> Any:
         return interpret.current.get().unary(ar.negative, self)
@@ -447,6 +447,13 @@ class Array(Methods, Box):
     def __deepcopy__(self, memo: Any) -> Any:
         function, args = self.__reduce__()
         return function(*args)
+
+
+def make(owner: Any, value: Any, node: Any) -> Array:
+    """A handle of interpreter ``owner``."""
+    array: Array = object.__new__(Array)
+    array._owner, array._value, array._node = owner, value, node
+    return array
 
 
 class View(Array):

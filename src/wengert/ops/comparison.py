@@ -79,7 +79,6 @@ where = general(
     reads=(None, frozenset({2}), frozenset({2})),
     batch=lambda xs, batched, size, params: where(*align(xs, batched)),
     infer=broadcast_infer(_where_value),
-    linear=frozenset({1, 2}),
     selects=True,
     doc=Doc("b where a is true, else c.", (Interval(), Interval(), Interval())),
 )

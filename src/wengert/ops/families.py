@@ -135,7 +135,6 @@ def elementwise(
     names = ("x",) if len(partials) == 1 else ("a", "b", "c")[: len(partials)]
     reads = [None if p is None else names_read(p, names) if callable(p) else () for p in partials]
     rules = [_reader(p, r or ()) if callable(p) else p for p, r in zip(partials, reads, strict=True)]
-    linear = {i for i, (p, r) in enumerate(zip(partials, reads, strict=True)) if p and not {1, i + 2} & set(r or ())}
 
     def pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
         rule = rules[i]
@@ -184,7 +183,6 @@ def elementwise(
             keep=Keep([None if r is None else frozenset(r) for r in reads], len(partials)),
             batch=batch,
             doc=doc,
-            linear=frozenset(linear),
             ufunc=ufunc,
             **more,
         )
@@ -236,7 +234,6 @@ def linear(
             keep=KeepNothing(),
             batch=batch,
             doc=doc,
-            linear=frozenset(range(64)),
             **more,
         )
     )
@@ -294,7 +291,6 @@ def bilinear(
             keep=Keep([frozenset({3}), frozenset({2})], 2),
             batch=batch,
             doc=doc,
-            linear=frozenset({0, 1}),
             spreads=False,
             **more,
         )
@@ -454,7 +450,6 @@ absorb = general(
     reads=(frozenset({3}), frozenset({2})),
     batch=lambda xs, batched, size, params: absorb(*align(xs, batched)),
     infer=broadcast_infer(_absorb_value),
-    linear=frozenset({0, 1}),
     selects=True,
     doc=Doc(
         "g * p, in which an exact zero of g absorbs any p, NaN and infinity included; in its derivatives as well.",

@@ -210,7 +210,6 @@ getitem = _indexed(
     infer=lambda x, *arrays, index: Aval(
         result_shape(x.shape, index, [np.zeros(a.shape, a.dtype) for a in arrays]), x.dtype
     ),
-    linear=frozenset({0}),
     selects=True,
     doc=Doc("x[index]: a part of x, or a gathering of its elements."),
     samples=lambda rng: [
@@ -293,7 +292,6 @@ setitem = _indexed(
     pull=_setitem_pull,
     batch=_setitem_batch,
     infer=lambda x, *rest, **params: Aval(x.shape, x.dtype),
-    linear=frozenset({0, 1}),
     selects=True,
     doc=Doc("x with x[index] = v; with an index named twice the last writer wins."),
     samples=lambda rng: [
@@ -303,7 +301,7 @@ setitem = _indexed(
         ((rng.standard_normal(5), rng.standard_normal(3), np.array([1, 1, 4])), {"index": (Slot(0),)}),
         ((rng.standard_normal(5), rng.standard_normal(3), np.array([True, False, True, True, False])), {"index": (Slot(0),)}),
     ],
-    notation="{0}[…] = {1}",
+    notation="{0} with […] = {1}",
 )
 
 
@@ -347,12 +345,12 @@ scatter_add = _indexed(
     pull=_scatter_pull,
     batch=_scatter_batch,
     infer=lambda x, *rest, **params: Aval(x.shape, x.dtype),
-    linear=frozenset({0, 1}),
     doc=Doc("x with v added at x[index]; an index named twice adds twice (``np.add.at``)."),
     samples=lambda rng: [
         ((rng.standard_normal(5), rng.standard_normal(3), np.array([1, 1, 4])), {"index": (Slot(0),)}),
         ((rng.standard_normal((4, 3)), rng.standard_normal(3)), {"index": (slice(1, None, 2),)}),
     ],
+    notation="{0} with […] += {1}",
 )
 
 

@@ -63,7 +63,10 @@ def store(box: Any, value: Any, template: Any, arrays: Any, primitive: Any = Non
     before_write(box)
     value = _unshared(box, value)
     box.refresh()
-    donate = base is None and held_once(box)
+    interpreter = interpret.current.get()
+    if not interpreter.records:
+        interpreter = interpreter.parent
+    donate = base is None and interpreter is box._owner and held_once(box)
     result = interpret.bind(primitive, box, value, *arrays, index=template, donate=donate)
     if base is None:
         assign(box, result)

@@ -1,0 +1,136 @@
+"""The sweep: reverse mode over the nodes of a tape, the same for every tape.
+
+It takes the pending node with the largest number, so it needs no recursion and no order of its own, and frees as it goes.
+It runs under the interpreter that is current when it is called: higher orders need nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ..core import interpret
+from ..core.box import Box
+from ..core.errors import GraphReleased
+from ..core.primitive import Primitive
+from ..ops.families import fit
+from ..ops.indexing import Erased, Scattered
+from .tape import Leaf, Node, Part
+
+RELEASED = ("released",)
+hooks: WeakKeyDictionary[Node, dict[int, Callable[[Any], Any]]] = WeakKeyDictionary()
+
+
+class Adjoints:
+    """The adjoints of a sweep under way: pending nodes, their contributions, and which of them the sweep may overwrite."""
+
+    __slots__ = ("masked", "owned", "pending", "queue", "values")
+
+    def __init__(self) -> None:
+        self.queue: list[int] = []
+        self.pending: dict[int, Node] = {}
+        self.values: dict[int, Any] = {}
+        self.owned: set[int] = set()
+        self.masked: set[int] = set()
+
+    def add(self, node: Node, g: Any) -> None:
+        """Accumulate the contribution ``g`` to the adjoint of ``node``."""
+        number, kind = node.number, type(g)
+        if number not in self.pending:
+            self.pending[number] = node
+            heappush(self.queue, -number)
+            if kind is Scattered or kind is Part or kind is Erased:
+                self.special(node, g, None)
+            else:
+                self.values[number] = g
+        elif kind is Scattered or kind is Part or kind is Erased:
+            self.special(node, g, self.values[number])
+        else:
+            self.values[number] = self.values[number] + g
+
+    def special(self, node: Node, g: Any, present: Any) -> None:
+        """Contributions that are not an array of their own: a part of a tuple, a few elements, all but a few."""
+        number = node.number
+        if type(g) is Part:
+            parts = present if present is not None else {}
+            parts[g.index] = g.gy if g.index not in parts else parts[g.index] + g.gy
+            self.values[number] = parts
+            return
+        if type(g) is Erased:
+            erased = g.erase(overwrite=g.number in self.owned)
+            self.values[number] = erased if present is None else present + erased
+        else:
+            self.values[number] = g.add_to(present if number in self.owned else g.buffer(node, present))
+        self.owned.add(number)
+
+
+def sweep(
+    seeds: Sequence[tuple[Node, Any]],
+    release: bool,
+    at_leaf: Callable[[Leaf, Any], None],
+    tracked: Callable[[Node], Any] | None = None,
+    adjoints: Adjoints | None = None,
+) -> None:
+    """Push the adjoints ``seeds`` back through the graph, the latest node first.
+
+    ``at_leaf`` is called once for each input reached, with its whole adjoint. ``release`` frees what nodes have saved.
+    ``tracked(node)`` gives what it has saved in a form whose use is recorded. ``adjoints``: where they accumulate, for who
+    wants to watch.
+    """
+    adjoints = Adjoints() if adjoints is None else adjoints
+    for node, g in seeds:
+        adjoints.add(node, g)
+    queue, pending, values, masked = adjoints.queue, adjoints.pending, adjoints.values, adjoints.masked
+    while queue:
+        number = -heappop(queue)
+        node, gy = pending.pop(number), values.pop(number)
+        if hooks and node in hooks:
+            gy = call_hooks(node, gy)
+        primitive = node.primitive
+        if primitive is None:
+            at_leaf(node, gy)  # type: ignore[arg-type]
+            continue
+        if node.saved is RELEASED:
+            raise released(primitive)
+        absorbs = number in masked
+        spread = (absorbs or primitive.selects) and primitive.spreads
+        reader = node if tracked is None else Tracked(node, tracked(node))
+        pull, i = primitive.pull, len(node.parents)
+        for parent in reversed(node.parents):  # what is written is read from the adjoint before it is erased there
+            i -= 1
+            if parent is not None and (g := pull(i, gy, reader, absorbs)) is not None:
+                adjoints.add(parent, g)
+                if spread:
+                    masked.add(parent.number)
+        if release:
+            node.saved, node.parents = RELEASED, ()
+
+
+class Tracked:
+    """A node seen by its rules with ``saved`` replaced."""
+
+    __slots__ = ("dtype", "number", "params", "parents", "saved", "shape")
+
+    def __init__(self, node: Node, saved: Any) -> None:
+        self.saved, self.params, self.parents, self.number = saved, node.params, node.parents, node.number
+        self.shape, self.dtype = node.shape, node.dtype
+
+
+def released(primitive: Primitive) -> GraphReleased:
+    """The error for a second way back through a graph."""
+    return GraphReleased(
+        f"backward through a graph that an earlier backward has released (at {primitive.name}): compute the value again, or "
+        "keep the graph with backward(retain_graph=True)"
+    )
+
+
+def call_hooks(node: Node, gy: Any) -> Any:
+    """``gy`` as the hooks of ``node`` leave it."""
+    for hook in list(hooks[node].values()):
+        given = gy if isinstance(gy, Box) else interpret.current.get().owned(gy)
+        result = hook(given)
+        if result is not None:
+            gy = fit(result._value if isinstance(result, Box) and not isinstance(gy, Box) else result, node)
+    return gy

@@ -1,0 +1,141 @@
+"""Every primitive of the registry, against NumPy, differences, itself, and a loop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from wengert.core.primitive import REGISTRY, NotDifferentiable, Primitive
+
+from . import checks
+from .cases import C8, C16, DISCRETE, F4, F8, INEXACT, cases, has_sampler, mixed_cases
+
+# primitives that no program can apply by itself, with the reason
+INTERNAL = {"projection": "one output of another primitive, in tapes only"}
+# constants to derivatives by intent, whatever differences say
+CUTS = {"stop_gradient"}
+PRIMITIVES = [p for name, p in sorted(REGISTRY.items()) if name not in INTERNAL]
+every = pytest.mark.parametrize("primitive", PRIMITIVES, ids=lambda p: p.name)
+
+
+def drawn(primitive: Primitive, *dtypes: np.dtype) -> list:
+    return [case for dtype in dtypes for case in cases(primitive, dtype)]
+
+
+def smooth(primitive: Primitive, *dtypes: np.dtype) -> list:
+    """Cases with something to differentiate, empty arrays left out."""
+    chosen = [case for case in drawn(primitive, *dtypes) if case.active]
+    return [case for case in chosen if all(np.size(arg) for arg in case.args)]
+
+
+@every
+def test_has_a_sampler(primitive):
+    assert has_sampler(primitive), "give the record `samples`: no test is generated without"
+    assert drawn(primitive, *INEXACT, *DISCRETE), "the sampler gives nothing"
+
+
+@every
+def test_value(primitive):
+    for case in [*drawn(primitive, *INEXACT), *mixed_cases(primitive)]:
+        checks.check_value(primitive, case)
+
+
+@every
+def test_value_of_integers(primitive):
+    """Integers and booleans: NumPy's value, or refused as NumPy refuses them."""
+    for case in drawn(primitive, *DISCRETE) if primitive.ufunc else ():
+        try:
+            with np.errstate(all="ignore"):
+                primitive.ufunc(*case.args)
+        except (TypeError, ValueError):
+            with pytest.raises((wg.errors.WengertError, ValueError)):
+                checks.evaluated(primitive, case)
+        else:
+            checks.check_value(primitive, case)
+            checks.check_infer(primitive, case)
+
+
+@every
+def test_infer(primitive):
+    for case in [*drawn(primitive, *INEXACT), *mixed_cases(primitive)]:
+        checks.check_infer(primitive, case)
+
+
+@every
+def test_forward_beside_differences(primitive):
+    for case in smooth(primitive, F8, C16) if primitive.name not in CUTS else ():
+        checks.check_forward(primitive, case)
+
+
+@every
+def test_forward_beside_the_complex_step(primitive):
+    known = primitive.complex and primitive.name not in CUTS
+    for case in smooth(primitive, F8) if known else ():
+        checks.check_complex_step(primitive, case)
+
+
+@every
+def test_dot(primitive):
+    for case in [*drawn(primitive, *INEXACT), *mixed_cases(primitive)]:
+        checks.check_dot(primitive, case)
+
+
+@every
+def test_single_precision(primitive):
+    for case in smooth(primitive, F4, C8):
+        checks.check_single(primitive, case)
+
+
+@every
+def test_saved(primitive):
+    for case in smooth(primitive, F8)[:2]:
+        checks.check_saved(primitive, case)
+        checks.check_constant(primitive, case)
+
+
+@every
+def test_second_order(primitive):
+    for case in [*smooth(primitive, F8)[:4], *smooth(primitive, C16)[:2]]:
+        checks.check_second_order(primitive, case)
+    for case in [*smooth(primitive, F4)[:1], *smooth(primitive, C8)[:1]]:
+        checks.check_second_order(primitive, case, differences=False)
+
+
+@every
+def test_batching(primitive):
+    for case in drawn(primitive, F8, C16):
+        checks.check_batching(primitive, case)
+    for case in drawn(primitive, F8)[:1]:
+        checks.check_batching(primitive, case, size=1)
+
+
+@every
+def test_batched_derivatives(primitive):
+    for case in [*smooth(primitive, F8)[:3], *smooth(primitive, C16)[:1]]:
+        checks.check_batched_gradient(primitive, case)
+
+
+@every
+def test_absorbs(primitive):
+    """Promised through elementwise operations, reductions, indexing; not through products."""
+    if primitive.spreads:
+        for case in smooth(primitive, F8)[:3]:
+            checks.check_absorbs(primitive, case)
+
+
+@every
+def test_linear_as_declared(primitive):
+    for case in smooth(primitive, F8, C16)[:4]:
+        checks.check_linear(primitive, case)
+
+
+@every
+def test_record(primitive):
+    """The record is filled in: a summary for the documentation, rules or reasons."""
+    assert primitive.doc.summary.endswith(".")
+    assert callable(primitive.pull)
+    assert callable(primitive.jvp)
+    assert callable(primitive.batch)
+    if isinstance(primitive.pull, NotDifferentiable):
+        assert primitive.pull.why
