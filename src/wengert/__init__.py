@@ -1,7 +1,8 @@
 """wengert: automatic differentiation of plain NumPy programs.
 
-Plain NumPy in, exact derivatives out: ``grad``, ``jvp``, ``vjp``, ``vmap`` and their kin take a function written with
-``import numpy as np``; ``array(..., requires_grad=True)`` and ``backward`` build dynamic graphs; ``trace`` shows every step.
+Plain NumPy in, exact derivatives out: ``grad``, ``jvp``, ``vjp``, ``vmap`` and their kin take a
+function written with ``import numpy as np``; ``array(..., requires_grad=True)`` and ``backward``
+build dynamic graphs; ``trace`` shows every step.
 """
 
 from __future__ import annotations

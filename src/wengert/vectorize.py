@@ -1,4 +1,6 @@
-"""``vmap``: a function of one example becomes a function of many at once; each primitive is bound once for all of them."""
+"""``vmap``: a function of one example becomes a function of many at once; each primitive is bound
+once for all of them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from .ops.array import Array, make, normal
 
 
 class Batch(Interpreter):
-    """Values of ``size`` examples: the ``_node`` of a handle is ``BATCHED`` if its value has the example axis in front."""
+    """Values of ``size`` examples: the ``_node`` of a handle is ``BATCHED`` if its value has the
+    example axis in front.
+    """
 
     __slots__ = ("size",)
 
@@ -58,15 +62,23 @@ class Batch(Interpreter):
 
 
 def axes_for(axes: Any, argument: Any, position: int) -> list[int | None]:
-    """The example axis of each leaf of an argument; ``axes`` is an int, None, or a container like the argument."""
+    """The example axis of each leaf of an argument; ``axes`` is an int, None, or a container like
+    the argument.
+    """
     leaves, treedef = tree.flatten(argument)
     if axes is None or isinstance(axes, int):
         return [axes] * len(leaves)
     try:
-        filled = tree.map(lambda axis, part: tree.map(lambda _: -10**9 if axis is None else axis, part), axes, argument)
-        return [None if a == -10**9 else a for a in tree.flatten(filled)[0]]
+        filled = tree.map(
+            lambda axis, part: tree.map(lambda _: -(10**9) if axis is None else axis, part),
+            axes,
+            argument,
+        )
+        return [None if a == -(10**9) else a for a in tree.flatten(filled)[0]]
     except (ShapeError, ValueError, TypeError) as error:
-        raise ShapeError(f"vmap: in_axes[{position}]={axes!r} does not fit argument {position}: {error}") from error
+        raise ShapeError(
+            f"vmap: in_axes[{position}]={axes!r} does not fit argument {position}: {error}"
+        ) from error
 
 
 def example_count(rows: Sequence[tuple[list[Any], list[int | None]]]) -> int:
@@ -77,13 +89,20 @@ def example_count(rows: Sequence[tuple[list[Any], list[int | None]]]) -> int:
             if axis is None:
                 continue
             if not isinstance(leaf, Box | np.ndarray | np.generic | int | float | complex):
-                raise DtypeError(f"vmap: argument {position} holds {describe(leaf)}, expected arrays; use in_axes=None for it")
+                raise DtypeError(
+                    f"vmap: argument {position} holds {describe(leaf)}, expected arrays; use "
+                    "in_axes=None for it"
+                )
             shape = shape_of(leaf)
             if not -len(shape) <= axis < len(shape):
-                raise ShapeError(f"vmap: argument {position} has shape {shape}, and no axis {axis}; use in_axes=None for it")
+                raise ShapeError(
+                    f"vmap: argument {position} has shape {shape}, and no axis {axis}; use "
+                    "in_axes=None for it"
+                )
             if size is not None and shape[axis] != size:
                 raise ShapeError(
-                    f"vmap: argument {position} has {shape[axis]} examples along axis {axis}, an earlier one {size}"
+                    f"vmap: argument {position} has {shape[axis]} examples along axis {axis}, an "
+                    f"earlier one {size}"
                 )
             size = shape[axis]
     if size is None:
@@ -96,8 +115,8 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
 
     Args:
         f: a function of arrays or containers of arrays, for one example.
-        in_axes: the example axis of each argument: an int for all, or a tuple with an int, None (the same for every
-            example), or a container for each.
+        in_axes: the example axis of each argument: an int for all, or a tuple with an int, None
+            (the same for every example), or a container for each.
         out_axes: where the results have it: an int, or a container like the result.
 
     Returns:
@@ -116,20 +135,31 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     def vectorised(*args: Any, **kwargs: Any) -> Any:
         axes = in_axes if isinstance(in_axes, tuple | list) else (in_axes,) * len(args)
         if len(axes) != len(args):
-            raise ShapeError(f"vmap: in_axes has {len(axes)} entries, the function was called with {len(args)} arguments")
-        rows = [(tree.flatten(arg)[0], axes_for(axis, arg, i)) for i, (axis, arg) in enumerate(zip(axes, args, strict=True))]
+            raise ShapeError(
+                f"vmap: in_axes has {len(axes)} entries, the function was called with {len(args)} "
+                "arguments"
+            )
+        rows = [
+            (tree.flatten(arg)[0], axes_for(axis, arg, i))
+            for i, (axis, arg) in enumerate(zip(axes, args, strict=True))
+        ]
         size = example_count(rows)
         batch = Batch(interpret.current.get(), f, size)
         lifted = []
         for (leaves, leaf_axes), arg in zip(rows, args, strict=True):
-            handles = [leaf if axis is None else make(batch, np.moveaxis(leaf, axis, 0), BATCHED)
-                       for leaf, axis in zip(leaves, leaf_axes, strict=True)]
+            handles = [
+                leaf if axis is None else make(batch, np.moveaxis(leaf, axis, 0), BATCHED)
+                for leaf, axis in zip(leaves, leaf_axes, strict=True)
+            ]
             lifted.append(tree.unflatten(tree.flatten(arg)[1], handles))
         with interpret.under(batch):
             result = f(*lifted, **kwargs)
         leaves, out_def = tree.flatten(result)
         spread = axes_for(out_axes, result, 0)
-        return tree.unflatten(out_def, [finished(leaf, axis, batch) for leaf, axis in zip(leaves, spread, strict=True)])
+        return tree.unflatten(
+            out_def,
+            [finished(leaf, axis, batch) for leaf, axis in zip(leaves, spread, strict=True)],
+        )
 
     vectorised.__wrapped__ = f  # type: ignore[attr-defined]
     return vectorised
@@ -147,7 +177,9 @@ def finished(leaf: Any, axis: int | None, batch: Batch) -> Any:
             raise UnsupportedError("vmap: out_axes=None for a result that differs between examples")
         return value
     if not isinstance(value, Box | np.ndarray | np.generic | int | float | complex):
-        raise DtypeError(f"vmap: the function gives {describe(value)}, expected arrays; use out_axes=None for it")
+        raise DtypeError(
+            f"vmap: the function gives {describe(value)}, expected arrays; use out_axes=None for it"
+        )
     if not batched:
         value = np.broadcast_to(value, (batch.size, *shape_of(value)))
         value = value.copy()

@@ -1,1 +1,3 @@
-"""The core: errors, array types, programs, interpreters, primitives, handles. NumPy and optree only."""
+"""The core: errors, array types, programs, interpreters, primitives, handles. NumPy and optree
+only.
+"""

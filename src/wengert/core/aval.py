@@ -1,4 +1,6 @@
-"""``Aval``: the type of an array: shape, dtype, and whether it is weak, as Python's scalars are under NEP 50."""
+"""``Aval``: the type of an array: shape, dtype, and whether it is weak, as Python's scalars are
+under NEP 50.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Aval:
         object.__setattr__(self, "dtype", np.dtype(self.dtype))
 
     def empty(self) -> Any:
-        """A value without elements that promotes as this one does: to ask NumPy for a result's dtype."""
+        """A value without elements that promotes as this one does: to ask NumPy for a result's
+        dtype.
+        """
         return ONE_OF_KIND[self.dtype.kind] if self.weak else np.empty((0,), self.dtype)
 
     def __repr__(self) -> str:

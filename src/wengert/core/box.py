@@ -1,7 +1,8 @@
 """What an interpreter owns.
 
-A ``Box`` is a handle: its content (``_value`` at the level below, ``_node`` as its owner needs it) is replaced when the
-user writes into it. ``ops/array.py`` gives it operators and NumPy's protocols; interpreters only move contents.
+A ``Box`` is a handle: its content (``_value`` at the level below, ``_node`` as its owner needs it)
+is replaced when the user writes into it. ``ops/array.py`` gives it operators and NumPy's protocols;
+interpreters only move contents.
 """
 
 from __future__ import annotations
@@ -31,15 +32,21 @@ SCALAR_DTYPES: dict[type, Any] = {
 }
 SCALARS = frozenset(SCALAR_DTYPES)
 PLAIN = SCALARS | {np.ndarray}
-WEAK_DTYPES = {bool: np.dtype(bool), int: np.dtype(int), float: np.dtype(float), complex: np.dtype(complex)}
+WEAK_DTYPES = {
+    bool: np.dtype(bool),
+    int: np.dtype(int),
+    float: np.dtype(float),
+    complex: np.dtype(complex),
+}
 
 
 class Box:
     """A handle on a value that ``_owner`` owns.
 
-    ``_value``: the array at the level below: an ndarray, a NumPy or Python scalar, or a Box of an outer interpreter.
-    ``_node``: what the owner adds: a tape its node, forward mode the tangent, ``vmap`` ``BATCHED``; None for a constant.
-    ``_version``: how often it was written into; unset until the first time.
+    ``_value``: the array at the level below: an ndarray, a NumPy or Python scalar, or a Box of an
+    outer interpreter. ``_node``: what the owner adds: a tape its node, forward mode the tangent,
+    ``vmap`` ``BATCHED``; None for a constant. ``_version``: how often it was written into; unset
+    until the first time.
     """
 
     __slots__ = ("__weakref__", "_node", "_owner", "_value", "_version")

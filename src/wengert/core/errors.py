@@ -1,7 +1,8 @@
 """Every exception of wengert.
 
-A message says the operation, the argument, what came, what was expected and what to do. Each class also derives from the
-built-in exception that NumPy would have raised, so that ``except ValueError`` keeps working.
+A message says the operation, the argument, what came, what was expected and what to do. Each class
+also derives from the built-in exception that NumPy would have raised, so that ``except ValueError``
+keeps working.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,9 @@ class ShapeError(WengertError, ValueError):
 
 
 class DtypeError(WengertError, TypeError):
-    """A dtype or a type that the operation does not take: integers to differentiate, a list for an array."""
+    """A dtype or a type that the operation does not take: integers to differentiate, a list for an
+    array.
+    """
 
 
 class BoundsError(WengertError, IndexError):
@@ -31,7 +34,9 @@ class DataError(WengertError, ValueError):
 
 
 class UnsupportedError(WengertError, NotImplementedError):
-    """An operation that wengert does not have, or that has no derivative; the message names the way around it."""
+    """An operation that wengert does not have, or that has no derivative; the message names the way
+    around it.
+    """
 
 
 class EscapedValue(WengertError, RuntimeError):
@@ -39,7 +44,9 @@ class EscapedValue(WengertError, RuntimeError):
 
 
 class ConversionError(WengertError):
-    """A conversion that would lose the derivative: ``float(x)``, ``np.asarray(x)``, ``plain[i] = x``."""
+    """A conversion that would lose the derivative: ``float(x)``, ``np.asarray(x)``, ``plain[i] =
+    x``.
+    """
 
 
 class InPlaceError(WengertError, RuntimeError):
@@ -76,6 +83,8 @@ def describe(value: Any) -> str:
 
 
 def operation_error(name: str, args: Sequence[Any], error: Exception) -> WengertError:
-    """``error``, which NumPy raised in operation ``name``, with the operation and its arguments named."""
+    """``error``, which NumPy raised in operation ``name``, with the operation and its arguments
+    named.
+    """
     kind = next(ours for builtin, ours in BUILTIN.items() if isinstance(error, builtin))
     return kind(f"{name}({', '.join(map(describe, args))}): {error}")

@@ -1,8 +1,9 @@
 """Interpreters: what an application of a primitive means.
 
-``bind(primitive, *args)`` hands the application to the current interpreter. The root one is the dynamic tape; ``grad``,
-``jvp``, ``vmap`` push one of their own. Each keeps its parent and runs its rules under it, so nesting needs no levels: the
-context picks the interpreter, data only says who owns a value.
+``bind(primitive, *args)`` hands the application to the current interpreter. The root one is the
+dynamic tape; ``grad``, ``jvp``, ``vmap`` push one of their own. Each keeps its parent and runs its
+rules under it, so nesting needs no levels: the context picks the interpreter, data only says who
+owns a value.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 class Interpreter:
     """Gives a meaning to ``primitive(*args, **params)``.
 
-    ``parent`` is the interpreter below, under which its rules run; ``function``, what it transforms, ``what`` the name of
-    the transformation: for messages.
+    ``parent`` is the interpreter below, under which its rules run; ``function``, what it
+    transforms, ``what`` the name of the transformation: for messages.
     """
 
     __slots__ = ("function", "parent", "what")
 
-    def __init__(self, parent: Interpreter | None, what: str = "", function: Callable[..., Any] | None = None) -> None:
+    def __init__(
+        self, parent: Interpreter | None, what: str = "", function: Callable[..., Any] | None = None
+    ) -> None:
         self.parent = parent
         self.what = what
         self.function = function
@@ -39,7 +42,9 @@ class Interpreter:
         return "the dynamic graph" if self.function is None else origin_of(self.function, self.what)
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        """The result of an application. Arguments that this interpreter does not own are constants to it."""
+        """The result of an application. Arguments that this interpreter does not own are constants
+        to it.
+        """
         raise NotImplementedError
 
     def unary(self, primitive: Primitive, x: Any) -> Any:
@@ -78,8 +83,8 @@ class Interpreter:
 
     def _only_dynamic(self, what: str) -> UnsupportedError:
         return UnsupportedError(
-            f"{what} inside {self.origin}: that belongs to the dynamic graph. Inside a transformation use wengert.grad or "
-            "wengert.vjp of the inner function, which nest"
+            f"{what} inside {self.origin}: that belongs to the dynamic graph. Inside a "
+            "transformation use wengert.grad or wengert.vjp of the inner function, which nest"
         )
 
     def owned(self, value: Any) -> Box:
@@ -94,7 +99,9 @@ current: ContextVar[Interpreter]
 
 
 def set_root(root: Interpreter) -> None:
-    """Name the interpreter that stands at the bottom of every context; called once, by the dynamic tape's module."""
+    """Name the interpreter that stands at the bottom of every context; called once, by the dynamic
+    tape's module.
+    """
     global current
     current = ContextVar("wengert interpreter", default=root)
 
@@ -135,8 +142,15 @@ def apply(primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -
         raise operation_error(primitive.name, values, error) from error
 
 
-def evaluate(interpreter: Interpreter | None, primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> Any:
-    """The application one level down: NumPy itself where no value is owned, else ``interpreter``, made the current one."""
+def evaluate(
+    interpreter: Interpreter | None,
+    primitive: Primitive,
+    values: Sequence[Any],
+    params: dict[str, Any],
+) -> Any:
+    """The application one level down: NumPy itself where no value is owned, else ``interpreter``,
+    made the current one.
+    """
     for value in values:
         if isinstance(value, Box):
             if interpreter is None:
@@ -149,10 +163,11 @@ def evaluate(interpreter: Interpreter | None, primitive: Primitive, values: Sequ
 def escaped(value: Box, primitive: Primitive) -> EscapedValue:
     """The error for a value that no enclosing interpreter owns."""
     return EscapedValue(
-        f"{primitive.name}: an argument was made inside {value._owner.origin}, which is not running here: its derivative would "
-        "be lost. Return the value from that function instead of storing it; in a thread, start the function with "
-        "wengert.in_context(function); in a rule of custom_jvp or custom_vjp, pass it as an argument instead of closing "
-        "over it; or store wengert.stop_gradient(x).item() or .numpy()"
+        f"{primitive.name}: an argument was made inside {value._owner.origin}, which is not "
+        "running here: its derivative would be lost. Return the value from that function instead "
+        "of storing it; in a thread, start the function with wengert.in_context(function); in a "
+        "rule of custom_jvp or custom_vjp, pass it as an argument instead of closing over it; or "
+        "store wengert.stop_gradient(x).item() or .numpy()"
     )
 
 
@@ -167,12 +182,14 @@ def origin_of(function: Callable[..., Any], transformation: str) -> str:
 
 
 def in_context(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` that runs in the context of this call: ``grad``, ``no_grad``, … around it hold in another thread too.
+    """``function`` that runs in the context of this call: ``grad``, ``no_grad``, … around it hold
+    in another thread too.
 
     >>> from concurrent.futures import ThreadPoolExecutor
     >>> import wengert as wg
     >>> with wg.no_grad(), ThreadPoolExecutor() as pool:
-    ...     tracked = pool.submit(wg.in_context(lambda: (wg.array(1.0, requires_grad=True) * 2).requires_grad))
+    ...     tracked = pool.submit(wg.in_context(lambda: (wg.array(1.0, requires_grad=True) *
+    2).requires_grad))
     >>> tracked.result()
     False
     """

@@ -1,7 +1,8 @@
 """``Primitive``: one record with every rule of one operation, and the registry of all of them.
 
-The families in ``ops/families.py`` fill the record from the little that an author writes. A rule that does not exist is
-not left out: ``NotDifferentiable("why")`` stands in its place, and its text is the error.
+The families in ``ops/families.py`` fill the record from the little that an author writes. A rule
+that does not exist is not left out: ``NotDifferentiable("why")`` stands in its place, and its text
+is the error.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Interval:
 class Doc:
     """What a reader and the tests know of a primitive.
 
-    ``domain``: an interval for each argument; ``source``: book, section or DOI; ``kinks``: the convention where the
-    derivative does not exist, printed in the table of the documentation.
+    ``domain``: an interval for each argument; ``source``: book, section or DOI; ``kinks``: the
+    convention where the derivative does not exist, printed in the table of the documentation.
     """
 
     summary: str
@@ -53,8 +54,9 @@ class NotDifferentiable:
 class Keep(list[Saver | bool]):
     """What a node keeps, for each set of active inputs (as bits): a function of ``(None, y, *xs)``.
 
-    ``reads[i]``: positions in that tuple which the rule of input i reads (1 is the output, 2 the first input), or None for
-    an input that has no derivative. An entry is None where nothing is kept, False where no active input has a derivative.
+    ``reads[i]``: positions in that tuple which the rule of input i reads (1 is the output, 2 the
+    first input), or None for an input that has no derivative. An entry is None where nothing is
+    kept, False where no active input has a derivative.
     """
 
     def __init__(self, reads: Sequence[frozenset[int] | None], arity: int) -> None:
@@ -64,7 +66,9 @@ class Keep(list[Saver | bool]):
             kept = frozenset().union(*active)
             saver: Saver | bool = False
             if active:
-                saver = itemgetter(*(p if p in kept else 0 for p in range(arity + 2))) if kept else None
+                saver = (
+                    itemgetter(*(p if p in kept else 0 for p in range(arity + 2))) if kept else None
+                )
             self.append(saver)
 
 
@@ -88,16 +92,18 @@ class Primitive:
 
     value: ``(*arrays, **params)`` on plain arrays.
     infer: ``(*avals, **params) -> Aval``; the shape rule.
-    jvp: ``(y, xs, dxs, params) -> dy``; ``dxs`` holds None for a constant input; None is a zero tangent.
-    pull: ``(i, gy, node, masked) -> gx`` for input i; ``node`` has ``saved``, ``parents``, ``params``; ``masked`` says that
-        zeros of ``gy`` may come from a selection and absorb what they are multiplied with.
+    jvp: ``(y, xs, dxs, params) -> dy``; ``dxs`` holds None for a constant input; None is a zero
+    tangent. pull: ``(i, gy, node, masked) -> gx`` for input i; ``node`` has ``saved``, ``parents``,
+        ``params``; ``masked`` says that zeros of ``gy`` may come from a selection and absorb what
+        they are multiplied with.
     keep: what the node keeps, see ``Keep``.
     batch: ``(xs, batched, size, params) -> y``, example axes in front.
-    residual: ``(xs, params) -> (y, saved)``, what a tape runs in place of ``value`` where the rule says what to save.
-    selects: its adjoint has zeros that stand for "not selected"; spreads: it hands that mark on to its inputs.
-    calls_user: its value runs a function of the user, whose exceptions are the user's own.
-    ufunc: the NumPy ufunc that it is, where it is one.
-    samples: ``rng -> [(args, params), …]`` for the generated tests, where the domain in ``doc`` does not say it all.
+    residual: ``(xs, params) -> (y, saved)``, what a tape runs in place of ``value`` where the rule
+    says what to save. selects: its adjoint has zeros that stand for "not selected"; spreads: it
+    hands that mark on to its inputs. calls_user: its value runs a function of the user, whose
+    exceptions are the user's own. ufunc: the NumPy ufunc that it is, where it is one.
+    samples: ``rng -> [(args, params), …]`` for the generated tests, where the domain in ``doc``
+    does not say it all.
     """
 
     name: str

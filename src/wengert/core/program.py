@@ -1,4 +1,5 @@
-"""The Wengert list: an ``Equation`` is ``outputs = primitive(inputs; params)``, a ``Program`` a list of them.
+"""The Wengert list: an ``Equation`` is ``outputs = primitive(inputs; params)``, a ``Program`` a
+list of them.
 
 What recording makes, what traces show, what ``linearize`` replays and what static graphs are
 compiled from. Layer: ``core``. A program has no containers: inputs and outputs are flat.
@@ -163,7 +164,9 @@ class Program:
         self._read(self.outputs, defined, "the outputs")
         for var, value in self.constants.items():
             if not agree(var.aval, aval_of(value)):
-                raise ProgramError(f"constant {self.names[var]} is {aval_of(value)}, not {var.aval}")
+                raise ProgramError(
+                    f"constant {self.names[var]} is {aval_of(value)}, not {var.aval}"
+                )
         return self
 
     def _define(self, variables: Sequence[Var], defined: set[Var], where: str) -> None:
@@ -180,7 +183,7 @@ class Program:
     @cached_property
     def _finished(self) -> list[list[Var]]:
         """For each equation the variables that nothing reads after it."""
-        last = {atom: -1 for atom in self.outputs}
+        last = dict.fromkeys(self.outputs, -1)
         finished: list[list[Var]] = [[] for _ in self.equations]
         for number in range(len(self.equations) - 1, -1, -1):
             eqn = self.equations[number]
@@ -191,7 +194,8 @@ class Program:
         return finished
 
     def run(self, *values: Any) -> list[Any]:
-        """The outputs for ``values`` of the inputs, each equation bound under the current interpreter.
+        """The outputs for ``values`` of the inputs, each equation bound under the current
+        interpreter.
 
         Programs can hence be differentiated, vectorised and recorded. Values are dropped after
         their last use. Raises ``ShapeError`` for another number of values, or other shapes.
@@ -241,7 +245,9 @@ def strong(value: Any) -> Any:
 
 
 def agree(expected: Aval, got: Aval) -> bool:
-    """Whether two types have one shape and dtype; weakness is the finer point that they may lose."""
+    """Whether two types have one shape and dtype; weakness is the finer point that they may
+    lose.
+    """
     return expected.shape == got.shape and expected.dtype == got.dtype
 
 
@@ -268,7 +274,9 @@ def check_types(eqn: Equation, where: str) -> None:
 
 
 def formula(eqn: Equation, names: Sequence[str]) -> str:
-    """The right-hand side, its inputs called ``names``: ``v1 * v2``, ``v1[:, 0]``, ``sum(v1; axis=0)``."""
+    """The right-hand side, its inputs called ``names``: ``v1 * v2``, ``v1[:, 0]``, ``sum(v1;
+    axis=0)``.
+    """
     params = dict(eqn.params)
     notation = eqn.primitive.notation
     if not notation:

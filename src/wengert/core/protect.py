@@ -1,8 +1,10 @@
-"""Arrays of the user's that a derivative needs later: copied when small, locked against writing when large.
+"""Arrays of the user's that a derivative needs later: copied when small, locked against writing
+when large.
 
-A silent wrong gradient is the worst bug there is: ``y = x * buffer; buffer[:] = 0; backward`` must not use the zeros. Up to
-4 KiB an array is copied; beyond, its memory is made read-only until the graph that saved it is gone, so that the write
-raises NumPy's ``assignment destination is read-only``.
+A silent wrong gradient is the worst bug there is: ``y = x * buffer; buffer[:] = 0; backward`` must
+not use the zeros. Up to 4 KiB an array is copied; beyond, its memory is made read-only until the
+graph that saved it is gone, so that the write raises NumPy's ``assignment destination is
+read-only``.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ class Locked:
 
     def __del__(self) -> None:
         with _lock:
-            for link in reversed(self.chain):  # bases first: a view is writeable only where its base is
+            for link in reversed(
+                self.chain
+            ):  # bases first: a view is writeable only where its base is
                 entry = _counts[id(link)]
                 entry[1] -= 1
                 if not entry[1]:
@@ -47,14 +51,22 @@ class Locked:
                     link.flags.writeable = True
 
 
+def own(value: Any, locks: list[Locked]) -> Any:
+    """``value`` as a derivative may keep it: an array copied, or locked with its lock added to
+    ``locks``.
+    """
+    if type(value) is not np.ndarray:
+        return value
+    if value.nbytes <= COPY_UP_TO:
+        return value.copy("K")
+    locks.append(Locked(value))
+    return value
+
+
 def protect(saved: Any, foreign: list[Any]) -> tuple[Any, list[Locked]]:
     """``saved`` with the arrays of ``foreign`` in it copied, or locked; and the locks to keep."""
-    result, locks = [], []
-    for value in saved:
-        if type(value) is np.ndarray and any(value is array for array in foreign):
-            if value.nbytes <= COPY_UP_TO:
-                value = value.copy("K")
-            else:
-                locks.append(Locked(value))
-        result.append(value)
-    return tuple(result), locks
+    locks: list[Locked] = []
+    kept = [
+        own(value, locks) if any(value is array for array in foreign) else value for value in saved
+    ]
+    return tuple(kept), locks

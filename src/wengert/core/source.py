@@ -1,4 +1,5 @@
-"""Where in the user's program something happened: the nearest frame that is not wengert's or NumPy's.
+"""Where in the user's program something happened: the nearest frame that is not wengert's or
+NumPy's.
 
 Layer: ``core``; the standard library and NumPy's path only.
 """

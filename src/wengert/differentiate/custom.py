@@ -1,8 +1,9 @@
 """Rules written by hand: ``custom_jvp``, ``custom_vjp``, ``checkpoint``.
 
-All three are one primitive, ``rule_call``, whose parameter is a ``Rules`` record on flat leaves. A rule runs under the
-interpreter below the one that it serves, as every rule does, so it is differentiated in turn; the mode that the user did
-not write follows by transposing the one that is there, which must then be linear.
+All three are one primitive, ``rule_call``, whose parameter is a ``Rules`` record on flat leaves. A
+rule runs under the interpreter below the one that it serves, as every rule does, so it is
+differentiated in turn; the mode that the user did not write follows by transposing the one that is
+there, which must then be linear.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from .tape import Tape
 class Rules:
     """What a function with rules does, on flat lists of leaves.
 
-    call: ``(xs) -> ys``. residual: ``(xs) -> (ys, saved)``, what a tape runs. pull: ``(saved, gys) -> gxs`` with None for
-    zero. push: ``(xs, dxs) -> dys``. batch: ``(flags, size) -> Rules`` for examples in front. ``out``: the structure of the
-    result, known once it ran.
+    call: ``(xs) -> ys``. residual: ``(xs) -> (ys, saved)``, what a tape runs. pull: ``(saved, gys)
+    -> gxs`` with None for zero. push: ``(xs, dxs) -> dys``. batch: ``(flags, size) -> Rules`` for
+    examples in front. ``out``: the structure of the result, known once it ran.
     """
 
     name: str
@@ -45,7 +46,9 @@ class Rules:
 
 
 class Saved:
-    """What a node of ``rule_call`` keeps, and the adjoints of its inputs once one of them was asked for."""
+    """What a node of ``rule_call`` keeps, and the adjoints of its inputs once one of them was asked
+    for.
+    """
 
     __slots__ = ("gxs", "gy", "residual", "xs", "ys")
 
@@ -72,7 +75,9 @@ def _pull(i: int, gy: dict[int, Any], node: Any, masked: bool) -> Any:
 
 
 def _push(ys: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> tuple[Any, ...]:
-    filled = [zeros_like(x) if dx is None and is_inexact(x) else dx for x, dx in zip(xs, dxs, strict=True)]
+    filled = [
+        zeros_like(x) if dx is None and is_inexact(x) else dx for x, dx in zip(xs, dxs, strict=True)
+    ]
     dys = params["rules"].push(xs, filled)
     return tuple(fit(dy, Like(y)) if is_inexact(y) else None for y, dy in zip(ys, dys, strict=True))
 
@@ -83,8 +88,12 @@ rule_call = general(
     jvp=_push,
     pull=_pull,
     reads=(),
-    batch=lambda xs, batched, size, params: rule_call(*xs, rules=params["rules"].batch(batched, size)),
-    infer=lambda *avals, rules: (_ for _ in ()).throw(UnsupportedError("the shapes of a user's function come from running it")),
+    batch=lambda xs, batched, size, params: rule_call(
+        *xs, rules=params["rules"].batch(batched, size)
+    ),
+    infer=lambda *avals, rules: (_ for _ in ()).throw(
+        UnsupportedError("the shapes of a user's function come from running it")
+    ),
     residual=_residual,
     calls_user=True,
     multiple=True,
@@ -106,7 +115,11 @@ class LinearTape(Tape):
         return self.process(primitive, (a, b), {})
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        active = [i for i, a in enumerate(args) if isinstance(a, Box) and a._owner is self and a._node is not None]
+        active = [
+            i
+            for i, a in enumerate(args)
+            if isinstance(a, Box) and a._owner is self and a._node is not None
+        ]
         keep = primitive.keep
         if active and isinstance(keep, Keep):
             forbidden = {1} | {i + 2 for i in active}
@@ -114,14 +127,17 @@ class LinearTape(Tape):
                 reads = keep.reads[i] if i < len(keep.reads) else frozenset()
                 if reads is None or reads & forbidden:
                     raise UnsupportedError(
-                        f"{self.origin}: the rule must be linear in the adjoint (or tangent) it is given, so that the other "
-                        f"mode can be had by transposing it, but it applies {primitive.name}. Give the rule of the other mode "
-                        "too: custom_jvp for forward mode, custom_vjp for reverse mode"
+                        f"{self.origin}: the rule must be linear in the adjoint (or tangent) it "
+                        "is given, so that the other mode can be had by transposing it, but it "
+                        f"applies {primitive.name}. Give the rule of the other mode too: "
+                        "custom_jvp for forward mode, custom_vjp for reverse mode"
                     )
         return super().process(primitive, args, params)
 
 
-def _transposed(function: Callable[..., Any], shapes: Sequence[Any], what: str) -> tuple[list[Any], Any, Callable[..., Any]]:
+def _transposed(
+    function: Callable[..., Any], shapes: Sequence[Any], what: str
+) -> tuple[list[Any], Any, Callable[..., Any]]:
     """Run the linear ``function`` at zeros; its values, their structure, and its transpose."""
     zeros = [np.zeros(s.shape, s.dtype)[()] if is_inexact_like(s) else None for s in shapes]
     active = [k for k, z in enumerate(zeros) if z is not None]
@@ -132,8 +148,14 @@ def _transposed(function: Callable[..., Any], shapes: Sequence[Any], what: str) 
             full[k] = part
         return function(full)
 
-    values, out_def, pullback = record(of_active, [zeros[k] for k in active], what, tape_type=LinearTape)
-    return values, out_def, lambda gys: _spread(pullback(tree.unflatten(out_def, gys)), active, len(zeros))
+    values, out_def, pullback = record(
+        of_active, [zeros[k] for k in active], what, tape_type=LinearTape
+    )
+    return (
+        values,
+        out_def,
+        lambda gys: _spread(pullback(tree.unflatten(out_def, gys)), active, len(zeros)),
+    )
 
 
 def _spread(parts: Sequence[Any], active: Sequence[int], total: int) -> list[Any]:
@@ -154,7 +176,9 @@ def _call(rules: Rules, leaves: Sequence[Any]) -> Any:
     return tree.unflatten(rules.out[-1], ys)
 
 
-def _flat_function(f: Callable[..., Any], in_def: Any, out: list[Any]) -> Callable[..., tuple[Any, ...]]:
+def _flat_function(
+    f: Callable[..., Any], in_def: Any, out: list[Any]
+) -> Callable[..., tuple[Any, ...]]:
     def flat(*xs: Any) -> tuple[Any, ...]:
         leaves, out_def = tree.flatten(f(*tree.unflatten(in_def, xs)))
         out.append(out_def)
@@ -189,9 +213,10 @@ class _Custom:
 class custom_vjp(_Custom):
     """A function whose reverse mode is written by hand, with JAX's signatures.
 
-    ``f.defvjp(forward, backward)``: ``forward(*args) -> (y, residuals)``; ``backward(residuals, gy)`` -> a tuple with the
-    adjoint of each argument, None for zero. Forward mode follows by transposing ``backward``, which must then be linear in
-    ``gy``; else it raises. What the function closes over is a constant: pass everything that is differentiated as argument.
+    ``f.defvjp(forward, backward)``: ``forward(*args) -> (y, residuals)``; ``backward(residuals,
+    gy)`` -> a tuple with the adjoint of each argument, None for zero. Forward mode follows by
+    transposing ``backward``, which must then be linear in ``gy``; else it raises. What the function
+    closes over is a constant: pass everything that is differentiated as argument.
 
     >>> import numpy as np, wengert as wg
     >>> @wg.custom_vjp
@@ -210,7 +235,9 @@ class custom_vjp(_Custom):
 
     def __call__(self, *args: Any) -> Any:
         if not hasattr(self, "forward"):
-            raise UnsupportedError(f"custom_vjp: {self!r} has no rules yet: call its defvjp(forward, backward)")
+            raise UnsupportedError(
+                f"custom_vjp: {self!r} has no rules yet: call its defvjp(forward, backward)"
+            )
         leaves, in_def = tree.flatten(args)
         out: list[Any] = []
         flat = _flat_function(self.f, in_def, out)
@@ -218,7 +245,10 @@ class custom_vjp(_Custom):
         def forward(*xs: Any) -> tuple[tuple[Any, ...], Any]:
             result = self.forward(*tree.unflatten(in_def, xs))
             if not isinstance(result, tuple) or len(result) != 2:
-                raise DtypeError(f"custom_vjp: forward of {self!r} must give (y, residuals), got {describe(result)}")
+                raise DtypeError(
+                    f"custom_vjp: forward of {self!r} must give (y, residuals), got "
+                    f"{describe(result)}"
+                )
             ys, out_def = tree.flatten(result[0])
             out[:] = [out_def]
             return tuple(ys), result[1]
@@ -227,7 +257,9 @@ class custom_vjp(_Custom):
             gxs = self.backward(residuals, tree.unflatten(out[-1], gys))
             return _adjoints(gxs, in_def, leaves, repr(self))
 
-        return _call(_vjp_rules(repr(self), flat, forward, backward, [Like(x) for x in leaves], out), leaves)
+        return _call(
+            _vjp_rules(repr(self), flat, forward, backward, [Like(x) for x in leaves], out), leaves
+        )
 
 
 def _adjoints(gxs: Any, in_def: Any, leaves: Sequence[Any], name: str) -> list[Any]:
@@ -235,42 +267,67 @@ def _adjoints(gxs: Any, in_def: Any, leaves: Sequence[Any], name: str) -> list[A
     arguments = tree.unflatten(in_def, range(len(leaves)))
     if not isinstance(gxs, tuple) or len(gxs) != len(arguments):
         raise ShapeError(
-            f"custom_vjp: backward of {name} must give a tuple of {len(arguments)}, an adjoint for each argument, "
+            f"custom_vjp: backward of {name} must give a tuple of {len(arguments)}, an adjoint "
+            "for each argument, "
             f"got {describe(gxs)}" + (f" of {len(gxs)}" if isinstance(gxs, tuple) else "")
         )
     result: list[Any] = []
     for gx, argument in zip(gxs, arguments, strict=True):
         positions, treedef = tree.flatten(argument)
-        result += [None] * len(positions) if gx is None else tree.leaves_like(treedef, gx, f"backward of {name}")
+        result += (
+            [None] * len(positions)
+            if gx is None
+            else tree.leaves_like(treedef, gx, f"backward of {name}")
+        )
     for k, (g, leaf) in enumerate(zip(result, leaves, strict=True)):
         if g is not None and is_inexact(leaf) and shape_of(g) not in (shape_of(leaf), ()):
             raise ShapeError(
-                f"custom_vjp: backward of {name} gives an adjoint of shape {shape_of(g)} for input {k} of shape {shape_of(leaf)}"
+                f"custom_vjp: backward of {name} gives an adjoint of shape {shape_of(g)} for "
+                f"input {k} of shape {shape_of(leaf)}"
             )
         if not is_inexact(leaf):
             result[k] = None
     return result
 
 
-def _vjp_rules(name: str, flat: Any, forward: Any, backward: Any, likes: Sequence[Like], out: list[Any]) -> Rules:
+def _vjp_rules(
+    name: str, flat: Any, forward: Any, backward: Any, likes: Sequence[Like], out: list[Any]
+) -> Rules:
     def push(xs: Sequence[Any], dxs: Sequence[Any]) -> Sequence[Any]:
         ys, residuals = forward(*xs)
 
         def of_adjoint(gys: Sequence[Any]) -> list[Any]:
-            gxs = backward(residuals, [np.zeros(shape_of(y)) if g is None else g for g, y in zip(gys, ys, strict=True)])
+            gxs = backward(
+                residuals,
+                [np.zeros(shape_of(y)) if g is None else g for g, y in zip(gys, ys, strict=True)],
+            )
             return [fit(g, Like(x)) for g, x in zip(gxs, xs, strict=True) if g is not None]
 
-        given = [k for k, g in enumerate(backward(residuals, [zeros_like(y) for y in ys])) if g is not None]
-        _, _, transpose = _transposed(of_adjoint, [Like(y) for y in ys], f"forward mode through {name}")
+        given = [
+            k
+            for k, g in enumerate(backward(residuals, [zeros_like(y) for y in ys]))
+            if g is not None
+        ]
+        _, _, transpose = _transposed(
+            of_adjoint, [Like(y) for y in ys], f"forward mode through {name}"
+        )
         return transpose([dxs[k] for k in given])
 
     def batch(flags: Sequence[bool], size: int) -> Rules:
         def backward_of_examples(residuals: Any, gys: Sequence[Any]) -> list[Any]:
             gxs = vmap(backward)(residuals, list(gys))
-            return [g if flag or g is None else np.sum(g, axis=0) for g, flag in zip(gxs, flags, strict=True)]
+            return [
+                g if flag or g is None else np.sum(g, axis=0)
+                for g, flag in zip(gxs, flags, strict=True)
+            ]
 
         return _vjp_rules(
-            name, vmap(flat, _axes(flags)), vmap(forward, _axes(flags)), backward_of_examples, likes, out
+            name,
+            vmap(flat, _axes(flags)),
+            vmap(forward, _axes(flags)),
+            backward_of_examples,
+            likes,
+            out,
         )
 
     return Rules(name, lambda xs: flat(*xs), lambda xs: forward(*xs), backward, push, batch, out)
@@ -279,8 +336,9 @@ def _vjp_rules(name: str, flat: Any, forward: Any, backward: Any, likes: Sequenc
 class custom_jvp(_Custom):
     """A function whose forward mode is written by hand, with JAX's signatures.
 
-    ``f.defjvp(rule)``: ``rule(primals, tangents) -> (y, dy)``, both arguments tuples. Reverse mode follows by transposing the
-    rule, which must be linear in the tangents. What the function closes over is a constant.
+    ``f.defjvp(rule)``: ``rule(primals, tangents) -> (y, dy)``, both arguments tuples. Reverse mode
+    follows by transposing the rule, which must be linear in the tangents. What the function closes
+    over is a constant.
 
     >>> import numpy as np, wengert as wg
     >>> @wg.custom_jvp
@@ -307,7 +365,9 @@ class custom_jvp(_Custom):
         def rule(xs: Sequence[Any], dxs: Sequence[Any]) -> tuple[tuple[Any, ...], list[Any]]:
             result = self.rule(tree.unflatten(in_def, xs), tree.unflatten(in_def, dxs))
             if not isinstance(result, tuple) or len(result) != 2:
-                raise DtypeError(f"custom_jvp: the rule of {self!r} must give (y, dy), got {describe(result)}")
+                raise DtypeError(
+                    f"custom_jvp: the rule of {self!r} must give (y, dy), got {describe(result)}"
+                )
             ys, out_def = tree.flatten(result[0])
             out[:] = [out_def]
             return tuple(ys), tree.leaves_like(out_def, result[1], f"the rule of {self!r}")
@@ -325,7 +385,9 @@ def _jvp_rules(name: str, flat: Any, rule: Any, out: list[Any]) -> Rules:
             values[:] = ys
             return [fit(dy, Like(y)) for y, dy in zip(ys, dys, strict=True) if is_inexact(y)]
 
-        _, _, transpose = _transposed(of_tangents, [Like(x) for x in xs], f"reverse mode through {name}")
+        _, _, transpose = _transposed(
+            of_tangents, [Like(x) for x in xs], f"reverse mode through {name}"
+        )
         return tuple(values), (transpose, [is_inexact(y) for y in values])
 
     def pull(saved: Any, gys: Sequence[Any]) -> Sequence[Any]:
@@ -335,11 +397,15 @@ def _jvp_rules(name: str, flat: Any, rule: Any, out: list[Any]) -> Rules:
     def batch(flags: Sequence[bool], size: int) -> Rules:
         def rule_of_examples(xs: Sequence[Any], dxs: Sequence[Any]) -> Any:
             # a tangent has the example axis where its primal has it
-            return vmap(lambda *both: rule(both[: len(xs)], both[len(xs) :]), _axes(flags) * 2)(*xs, *dxs)
+            return vmap(lambda *both: rule(both[: len(xs)], both[len(xs) :]), _axes(flags) * 2)(
+                *xs, *dxs
+            )
 
         return _jvp_rules(name, vmap(flat, _axes(flags)), rule_of_examples, out)
 
-    return Rules(name, lambda xs: flat(*xs), residual, pull, lambda xs, dxs: rule(xs, dxs)[1], batch, out)
+    return Rules(
+        name, lambda xs: flat(*xs), residual, pull, lambda xs, dxs: rule(xs, dxs)[1], batch, out
+    )
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -348,7 +414,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     What ``f`` closes over is a constant: pass what is differentiated as an argument.
 
     Source:
-        Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 12, doi:10.1137/1.9780898717761.
+        Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 12,
+        doi:10.1137/1.9780898717761.
 
     >>> import numpy as np, wengert as wg
     >>> wg.grad(wg.checkpoint(lambda x: np.sin(x) ** 2))(0.5) == wg.grad(lambda x: np.sin(x) ** 2)(0.5)
@@ -358,7 +425,12 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     def checkpointed(*args: Any) -> Any:
         leaves, in_def = tree.flatten(args)
         out: list[Any] = []
-        return _call(_again(f"checkpoint of {getattr(f, '__name__', f)}", _flat_function(f, in_def, out), out), leaves)
+        return _call(
+            _again(
+                f"checkpoint of {getattr(f, '__name__', f)}", _flat_function(f, in_def, out), out
+            ),
+            leaves,
+        )
 
     update_wrapper(checkpointed, f)
     return checkpointed
@@ -385,5 +457,3 @@ def _again(name: str, flat: Any, out: list[Any]) -> Rules:
         lambda flags, size: _again(name, vmap(flat, _axes(flags)), out),
         out,
     )
-
-

@@ -1,7 +1,8 @@
-"""Dynamic graphs: the root tape, ``array(..., requires_grad=True)``, ``backward``, hooks, ``no_grad``.
+"""Dynamic graphs: the root tape, ``array(..., requires_grad=True)``, ``backward``, hooks,
+``no_grad``.
 
-The graph is built while the program runs and destroyed by ``backward``. ``backward`` computes with plain NumPy, unless
-``create_graph`` asks for a graph of the backward pass too.
+The graph is built while the program runs and destroyed by ``backward``. ``backward`` computes with
+plain NumPy, unless ``create_graph`` asks for a graph of the backward pass too.
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ from ..core.primitive import Primitive
 from ..ops.arithmetic import stop_gradient
 from ..ops.array import Array, make
 from ..ops.families import fit
-from .sweep import hooks, sweep
-from .tape import Leaf, Node, Tape, leaf
+from .sweep import sweep
+from .tape import HookedNode, Leaf, Node, Tape, leaf
 
 _keys = count()
 
 
 class Root(Tape):
-    """The interpreter at the bottom: it records what depends on an array that asks for gradients."""
+    """The interpreter at the bottom: it records what depends on an array that asks for
+    gradients.
+    """
 
     __slots__ = ()
 
@@ -36,17 +39,21 @@ class Root(Tape):
         if node is None or type(node) is Leaf:
             return None if node is None else node.grad
         raise UnsupportedError(
-            "x.grad of a value that is not a leaf: backward keeps the gradients of arrays made with requires_grad=True only. "
-            "See another one with x.register_hook(print)"
+            "x.grad of a value that is not a leaf: backward keeps the gradients of arrays made "
+            "with requires_grad=True only. See another one with x.register_hook(print)"
         )
 
     def set_gradient(self, box: Box, value: Any) -> None:
         if type(box._node) is not Leaf:
-            raise UnsupportedError("x.grad = ...: x is not a leaf; make it with wengert.array(..., requires_grad=True)")
+            raise UnsupportedError(
+                "x.grad = ...: x is not a leaf; make it with wengert.array(..., requires_grad=True)"
+            )
         if value is not None:
             if np.shape(value) != box.shape:
                 raise ShapeError(f"x.grad = ...: got shape {np.shape(value)}, expected {box.shape}")
-            value = value if isinstance(value, Array) else make(self, np.array(value, box.dtype), None)
+            value = (
+                value if isinstance(value, Array) else make(self, np.array(value, box.dtype), None)
+            )
         box._node.grad = value
 
     def backward(self, box: Box, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
@@ -57,18 +64,20 @@ class Root(Tape):
         node = box._node
         if node is None:
             raise UnsupportedError(
-                "x.backward(): x does not depend on an array with requires_grad=True; make one with "
-                "wengert.array(data, requires_grad=True), outside of no_grad"
+                "x.backward(): x does not depend on an array with requires_grad=True; make one "
+                "with wengert.array(data, requires_grad=True), outside of no_grad"
             )
         if gradient is None:
             if box.shape != ():
                 raise ShapeError(
-                    f"x.backward(): x has shape {box.shape}, expected a scalar: reduce it with np.sum or np.mean, or give "
-                    "the adjoint to start from, x.backward(gradient)"
+                    f"x.backward(): x has shape {box.shape}, expected a scalar: reduce it with "
+                    "np.sum or np.mean, or give the adjoint to start from, x.backward(gradient)"
                 )
             gradient = np.ones((), box.dtype)[()] if np.dtype(box.dtype) != np.float64 else 1.0
         if np.shape(gradient) != box.shape:
-            raise ShapeError(f"x.backward(gradient): got shape {np.shape(gradient)}, expected {box.shape}")
+            raise ShapeError(
+                f"x.backward(gradient): got shape {np.shape(gradient)}, expected {box.shape}"
+            )
         if isinstance(gradient, Array) and not create_graph:
             gradient = gradient._value
         with np.errstate(all="ignore"):
@@ -79,23 +88,22 @@ class Root(Tape):
 
     def register_hook(self, box: Box, hook: Callable[[Any], Any]) -> Callable[[], None]:
         if box._node is None:
-            raise UnsupportedError("x.register_hook(hook): no gradient passes through x; make it with requires_grad=True")
+            raise UnsupportedError(
+                "x.register_hook(hook): no gradient passes through x; make it with "
+                "requires_grad=True"
+            )
         key, node = next(_keys), box._node
-        hooks.setdefault(node, {})[key] = hook
-
-        def remove() -> None:
-            if node in hooks:
-                hooks[node].pop(key, None)
-                if not hooks[node]:
-                    del hooks[node]
-
-        return remove
+        if type(node) is Node:
+            node.__class__, node.hooks = HookedNode, {}
+        node.hooks[key] = hook
+        return lambda: node.hooks.pop(key, None) and None
 
     def reduce(self, box: Box) -> tuple[Any, ...]:
         node = box._node
         if node is not None and type(node) is not Leaf:
             raise ConversionError(
-                "copying or pickling a value that is part of a graph: copy its leaves, or x.detach()"
+                "copying or pickling a value that is part of a graph: copy its leaves, or "
+                "x.detach()"
             )
         box.refresh()
         gradient = None if node is None or node.grad is None else node.grad.numpy()
@@ -110,10 +118,15 @@ class Root(Tape):
 
 
 def tracked(node: Node) -> Any:
-    """What ``node`` has saved, as handles on the graph: for a backward pass that is itself recorded."""
+    """What ``node`` has saved, as handles on the graph: for a backward pass that is itself
+    recorded.
+    """
     saved = node.saved
     if node.primitive is not None and node.primitive.residual is not None:
-        xs = [x if p is None else make(ROOT, x, p) for x, p in zip(saved.xs, node.parents, strict=True)]
+        xs = [
+            x if p is None else make(ROOT, x, p)
+            for x, p in zip(saved.xs, node.parents, strict=True)
+        ]
         return node.primitive.residual(xs, node.params)[1]
     if not isinstance(saved, tuple):
         return saved
@@ -151,8 +164,8 @@ def array(data: Any, dtype: Any = None, requires_grad: bool = False) -> Array:
     """An ``Array`` with a copy of ``data``; with ``requires_grad`` a leaf of the dynamic graph.
 
     Args:
-        data: numbers, nested lists of numbers, an array, or a list of ``Array``s, which are stacked.
-        dtype: as in ``np.array``.
+        data: numbers, nested lists of numbers, an array, or a list of ``Array``s, which are
+        stacked. dtype: as in ``np.array``.
         requires_grad: record what depends on it, so that ``y.backward()`` fills in its ``grad``.
 
     Raises:
@@ -168,7 +181,9 @@ def array(data: Any, dtype: Any = None, requires_grad: bool = False) -> Array:
         value: Any = data.astype(dtype) if dtype is not None else data.copy()
         if not requires_grad:
             return value
-        value = value._read("array(x, requires_grad=True)") if data._node is not None else value._value
+        value = (
+            value._read("array(x, requires_grad=True)") if data._node is not None else value._value
+        )
     elif isinstance(data, list | tuple) and _holds_boxes(data):
         stacked = np.stack([item if isinstance(item, Box) else array(item) for item in data])
         return stacked if dtype is None else stacked.astype(dtype)
@@ -181,7 +196,9 @@ def array(data: Any, dtype: Any = None, requires_grad: bool = False) -> Array:
     if value.dtype.kind not in "biufc":
         raise DtypeError(f"array: got data of dtype {value.dtype}, expected numbers or booleans")
     if requires_grad and not is_inexact(value):
-        raise DtypeError(f"array: requires_grad=True needs floats, got {value.dtype}; add dtype=float")
+        raise DtypeError(
+            f"array: requires_grad=True needs floats, got {value.dtype}; add dtype=float"
+        )
     if requires_grad:
         return make(ROOT, value, leaf(value))
     current = interpret.current.get()
@@ -189,7 +206,10 @@ def array(data: Any, dtype: Any = None, requires_grad: bool = False) -> Array:
 
 
 def _holds_boxes(data: Any) -> bool:
-    return any(isinstance(item, Box) or (isinstance(item, list | tuple) and _holds_boxes(item)) for item in data)
+    return any(
+        isinstance(item, Box) or (isinstance(item, list | tuple) and _holds_boxes(item))
+        for item in data
+    )
 
 
 class Cut(Interpreter):
@@ -202,7 +222,10 @@ class Cut(Interpreter):
         parent = self.parent
         assert parent is not None
         with interpret.under(parent):
-            cut = [parent.process(stop_gradient, (arg,), {}) if isinstance(arg, Box) else arg for arg in args]
+            cut = [
+                parent.process(stop_gradient, (arg,), {}) if isinstance(arg, Box) else arg
+                for arg in args
+            ]
             return parent.process(primitive, cut, params)
 
     def owned(self, value: Any) -> Box:
@@ -211,7 +234,8 @@ class Cut(Interpreter):
 
 
 class no_grad:
-    """``with no_grad():`` what is computed inside is a constant: at every level, in both modes. Also a decorator.
+    """``with no_grad():`` what is computed inside is a constant: at every level, in both modes.
+    Also a decorator.
 
     >>> import wengert as wg
     >>> w = wg.array(1.0, requires_grad=True)
@@ -223,7 +247,10 @@ class no_grad:
 
     def __enter__(self) -> None:
         current = interpret.current.get()
-        self._tokens = [*getattr(self, "_tokens", []), interpret.current.set(Cut(current, current.what, current.function))]
+        self._tokens = [
+            *getattr(self, "_tokens", []),
+            interpret.current.set(Cut(current, current.what, current.function)),
+        ]
 
     def __exit__(self, *exception: object) -> None:
         interpret.current.reset(self._tokens.pop())
@@ -235,5 +262,3 @@ class no_grad:
 
         without.__wrapped__ = function  # type: ignore[attr-defined]
         return without
-
-

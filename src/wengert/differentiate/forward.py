@@ -1,6 +1,7 @@
 """Forward mode: every value carries its tangent, nothing is taped.
 
-``linearize`` runs it once with the tangents recorded as a program, which is then run for any tangent.
+``linearize`` runs it once with the tangents recorded as a program, which is then run for any
+tangent.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from .reverse import differentiable, lists_meant_as_arrays
 
 
 class Forward(Interpreter):
-    """Carries tangents: the ``_node`` of a handle is its tangent at the level below, None for zero."""
+    """Carries tangents: the ``_node`` of a handle is its tangent at the level below, None for
+    zero.
+    """
 
     __slots__ = ()
 
@@ -51,7 +54,9 @@ class Forward(Interpreter):
             return make(self, y, dy)
         return tuple(make(self, part, None if dy is None else dy[k]) for k, part in enumerate(y))
 
-    def _tangent(self, primitive: Primitive, y: Any, values: Any, tangents: Any, params: dict[str, Any]) -> Any:
+    def _tangent(
+        self, primitive: Primitive, y: Any, values: Any, tangents: Any, params: dict[str, Any]
+    ) -> Any:
         if type(y) is not tuple and not is_inexact(y):
             return None
         assert self.parent is not None
@@ -59,11 +64,17 @@ class Forward(Interpreter):
             return primitive.jvp(y, values, tangents, params)
 
 
-def check_tangents(primals: Sequence[Any], tangents: Sequence[Any], what: str) -> list[tuple[list[Any], list[Any], Any]]:
-    """For each argument its leaves, their tangents and its structure; raises where they do not fit."""
+def check_tangents(
+    primals: Sequence[Any], tangents: Sequence[Any], what: str
+) -> list[tuple[list[Any], list[Any], Any]]:
+    """For each argument its leaves, their tangents and its structure; raises where they do not
+    fit.
+    """
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
-        raise DtypeError(f"{what}: primals and tangents must be tuples, got {describe(primals)} and {describe(tangents)}; "
-                         f"write {what}(f, (x,), (dx,))")
+        raise DtypeError(
+            f"{what}: primals and tangents must be tuples, got {describe(primals)} and {describe(tangents)}; "
+            f"write {what}(f, (x,), (dx,))"
+        )
     if len(primals) != len(tangents):
         raise ShapeError(f"{what}: {len(primals)} primals, but {len(tangents)} tangents")
     rows = []
@@ -76,7 +87,9 @@ def check_tangents(primals: Sequence[Any], tangents: Sequence[Any], what: str) -
             differentiable(leaf, what)
             differentiable(other, what)
             if shape_of(leaf) != shape_of(other):
-                raise ShapeError(f"{what}: a tangent of shape {shape_of(other)} for a primal of shape {shape_of(leaf)}")
+                raise ShapeError(
+                    f"{what}: a tangent of shape {shape_of(other)} for a primal of shape {shape_of(leaf)}"
+                )
         rows.append((leaves, others, treedef))
     return rows
 
@@ -85,20 +98,27 @@ def tangent_for(leaf: Any, tangent: Any, what: str) -> Any:
     """``tangent`` in the dtype of its primal; None for an integer, whose tangent must be zero."""
     if is_inexact(leaf):
         if np.dtype(dtype_of(tangent)).kind == "c" and np.dtype(dtype_of(leaf)).kind != "c":
-            raise DtypeError(f"{what}: a complex tangent {describe(tangent)} for a real primal {describe(leaf)}")
+            raise DtypeError(
+                f"{what}: a complex tangent {describe(tangent)} for a real primal {describe(leaf)}"
+            )
         return fit(tangent, Like(leaf))
     if not isinstance(tangent, Box) and not np.any(tangent):
         return None
     raise DtypeError(
-        f"{what}: a tangent for {describe(leaf)}, which has no derivative; give floats: 3.0 instead of 3, x.astype(float)"
+        f"{what}: a tangent for {describe(leaf)}, which has no derivative; give floats: 3.0 "
+        "instead of 3, x.astype(float)"
     )
 
 
 def push(f: Callable[..., Any], rows: Any, what: str) -> tuple[list[Any], list[Any], Any]:
-    """Run ``f`` on handles that carry tangents: leaves of the result, their tangents (None for zero), structure."""
+    """Run ``f`` on handles that carry tangents: leaves of the result, their tangents (None for
+    zero), structure.
+    """
     forward = Forward(interpret.current.get(), what, f)
     args = [
-        tree.unflatten(treedef, [make(forward, leaf, dx) for leaf, dx in zip(leaves, tangents, strict=True)])
+        tree.unflatten(
+            treedef, [make(forward, leaf, dx) for leaf, dx in zip(leaves, tangents, strict=True)]
+        )
         for leaves, tangents, treedef in rows
     ]
     with interpret.under(forward):
@@ -115,7 +135,8 @@ def push(f: Callable[..., Any], rows: Any, what: str) -> tuple[list[Any], list[A
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """Forward mode: ``(f(*primals), derivative of f in direction tangents)``, in one pass, nothing saved.
+    """Forward mode: ``(f(*primals), derivative of f in direction tangents)``, in one pass, nothing
+    saved.
 
     Args:
         f: a function of arrays or containers of arrays.
@@ -130,14 +151,19 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         DtypeError: a tangent for an integer, lists in place of arrays.
 
     Source:
-        Griewank and Walther, Evaluating Derivatives, 2nd ed., section 3.1, doi:10.1137/1.9780898717761.
+        Griewank and Walther, Evaluating Derivatives, 2nd ed., section 3.1,
+        doi:10.1137/1.9780898717761.
 
     >>> import numpy as np, wengert as wg
     >>> wg.jvp(lambda x: x * x, (3.0,), (1.0,))
     (9.0, 6.0)
     """
     rows = [
-        (leaves, [tangent_for(leaf, dx, "jvp") for leaf, dx in zip(leaves, others, strict=True)], treedef)
+        (
+            leaves,
+            [tangent_for(leaf, dx, "jvp") for leaf, dx in zip(leaves, others, strict=True)],
+            treedef,
+        )
         for leaves, others, treedef in check_tangents(primals, tangents, "jvp")
     ]
     ys, dys, out_def = push(f, rows, "jvp")
@@ -146,7 +172,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
 
 
 def zero_tangent(y: Any) -> Any:
-    """Zeros for an output that does not depend on the inputs; integers have none, and get float zeros."""
+    """Zeros for an output that does not depend on the inputs; integers have none, and get float
+    zeros.
+    """
     if isinstance(y, Box):
         return zeros_like(y)[()] if is_inexact(y) else np.zeros(y.shape)[()]
     if not isinstance(y, np.ndarray | np.generic | int | float | complex):
@@ -168,9 +196,19 @@ class Linearized:
     """
 
     def __init__(
-        self, primals: Sequence[Any], ys: list[Any], out_def: Any, program: Program, recorder: Recorder
+        self,
+        primals: Sequence[Any],
+        constant: list[Any],
+        out_def: Any,
+        program: Program,
+        recorder: Recorder,
     ) -> None:
-        self.primals, self.ys, self.out_def, self.program = primals, ys, out_def, program
+        self.primals, self.constant, self.out_def, self.program = (
+            primals,
+            constant,
+            out_def,
+            program,
+        )
         self._recorder = recorder  # holds the arrays that the program reads against writing
 
     def __call__(self, *tangents: Any) -> Any:
@@ -182,7 +220,7 @@ class Linearized:
         ]
         with np.errstate(all="ignore"):
             dys = iter(self.program.run(*values))
-        leaves = [own(next(dys)) if depends else zero_tangent(y) for y, depends in self.ys]
+        leaves = [own(next(dys)) if y is None else zero_tangent(y[0]) for y in self.constant]
         return tree.unflatten(self.out_def, leaves)
 
     def __repr__(self) -> str:
@@ -190,7 +228,8 @@ class Linearized:
 
 
 def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Linearized]:
-    """Forward mode recorded once: ``(f(*primals), jvp_fn)``, where ``jvp_fn(*tangents)`` gives the derivative.
+    """Forward mode recorded once: ``(f(*primals), jvp_fn)``, where ``jvp_fn(*tangents)`` gives the
+    derivative.
 
     ``f`` runs once; ``jvp_fn`` replays what is linear in the tangents, for as many as are wanted.
 
@@ -199,15 +238,17 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Linearized]:
         primals: its arguments.
 
     Returns:
-        ``(y, jvp_fn)``; ``jvp_fn`` takes a tangent of the structure and shapes of each primal, zero for an integer, and
-        gives one of the structure of ``y``. It may be called under other transformations.
+        ``(y, jvp_fn)``; ``jvp_fn`` takes a tangent of the structure and shapes of each primal, zero
+        for an integer, and gives one of the structure of ``y``. It may be called under other
+        transformations.
 
     Raises:
         DtypeError: an argument that is neither an array nor a number; a tangent for an integer.
         ShapeError: a tangent of another structure or shape than its primal.
 
     Source:
-        Griewank and Walther, Evaluating Derivatives, 2nd ed., section 3.1, doi:10.1137/1.9780898717761.
+        Griewank and Walther, Evaluating Derivatives, 2nd ed., section 3.1,
+        doi:10.1137/1.9780898717761.
 
     >>> import numpy as np, wengert as wg
     >>> y, jvp_fn = wg.linearize(lambda x: x * x, np.array([1.0, 2.0]))
@@ -221,16 +262,21 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Linearized]:
         lists_meant_as_arrays(primal, "linearize")
         leaves, treedef = tree.flatten(primal)
         tangents = [
-            recorder.input(zeros_like(differentiable(leaf, "linearize"))) if is_inexact(leaf) else None for leaf in leaves
+            recorder.input(zeros_like(differentiable(leaf, "linearize")))
+            if is_inexact(leaf)
+            else None
+            for leaf in leaves
         ]
         rows.append((leaves, tangents, treedef))
     with interpret.under(recorder):
         ys, dys, out_def = push(f, rows, "linearize")
     outputs = [recorder.atom(dy) for dy in dys if dy is not None]
     program = recorder.program(outputs, getattr(f, "__name__", type(f).__name__))
-    frozen = tuple(tree.unflatten(treedef, [_type_of(leaf) for leaf in leaves]) for leaves, _, treedef in rows)
-    result = [(y, dy is not None) for y, dy in zip(ys, dys, strict=True)]
-    return tree.unflatten(out_def, ys), Linearized(frozen, result, out_def, program, recorder)
+    frozen = tuple(
+        tree.unflatten(treedef, [_type_of(leaf) for leaf in leaves]) for leaves, _, treedef in rows
+    )
+    constant = [(y,) if dy is None else None for y, dy in zip(ys, dys, strict=True)]
+    return tree.unflatten(out_def, ys), Linearized(frozen, constant, out_def, program, recorder)
 
 
 def _type_of(leaf: Any) -> Any:

@@ -25,8 +25,12 @@ def _is_complex(leaf: Any) -> bool:
     return np.dtype(dtype_of(leaf)).kind == "c"
 
 
-def directions(leaves: Sequence[Any], chunk_size: int | None, bytes_each: int) -> Iterator[list[Any]]:
-    """The unit directions of the space of all ``leaves`` together, in blocks: each a list of ``(block, *shape)``."""
+def directions(
+    leaves: Sequence[Any], chunk_size: int | None, bytes_each: int
+) -> Iterator[list[Any]]:
+    """The unit directions of the space of all ``leaves`` together, in blocks: each a list of
+    ``(block, *shape)``.
+    """
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
         raise ShapeError(f"jacobian: chunk_size must be a positive int, got {chunk_size!r}")
     ends = np.cumsum([0] + [_size(shape_of(leaf)) for leaf in leaves])
@@ -46,22 +50,34 @@ def _joined(blocks: list[list[Any]], leaves: Sequence[Any]) -> list[Any]:
     """Blocks of rows, one list a block, as one array a leaf."""
     if not blocks:
         return [np.zeros((0, *shape_of(leaf)), np.dtype(dtype_of(leaf))) for leaf in leaves]
-    return [column[0] if len(column) == 1 else np.concatenate(column) for column in zip(*blocks, strict=True)]
+    return [
+        column[0] if len(column) == 1 else np.concatenate(column)
+        for column in zip(*blocks, strict=True)
+    ]
 
 
 class _Problem:
     """``f`` as a function of the leaves to differentiate."""
 
-    def __init__(self, f: Callable[..., Any], args: Sequence[Any], argnums: Any, kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, f: Callable[..., Any], args: Sequence[Any], argnums: Any, kwargs: dict[str, Any]
+    ) -> None:
         self.positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         check_arguments(args, self.positions)
         chosen = [args[i] for i in self.positions]
         for argument in chosen:
             lists_meant_as_arrays(argument, "jacobian")
         flat, self.treedef = tree.flatten(chosen[0] if isinstance(argnums, int) else tuple(chosen))
-        self.active = [i for i, leaf in enumerate(flat) if is_inexact(differentiable(leaf, "jacobian"))]
+        self.active = [
+            i for i, leaf in enumerate(flat) if is_inexact(differentiable(leaf, "jacobian"))
+        ]
         self.flat, self.leaves = flat, [flat[i] for i in self.active]
-        self.single, self.f, self.args, self.kwargs = isinstance(argnums, int), f, list(args), kwargs
+        self.single, self.f, self.args, self.kwargs = (
+            isinstance(argnums, int),
+            f,
+            list(args),
+            kwargs,
+        )
 
     def __call__(self, *leaves: Any) -> Any:
         flat = list(self.flat)
@@ -74,20 +90,26 @@ class _Problem:
         return self.f(*args, **self.kwargs)
 
     def structured(self, parts: Sequence[Any]) -> Any:
-        """``parts``, one for each active leaf, in the structure of the arguments; None for integers."""
+        """``parts``, one for each active leaf, in the structure of the arguments; None for
+        integers.
+        """
         flat: list[Any] = [None] * len(self.flat)
         for i, part in zip(self.active, parts, strict=True):
             flat[i] = part
         return tree.unflatten(self.treedef, flat)
 
 
-def _forward(problem: _Problem, chunk_size: int | None, bytes_each: int, imaginary: bool = False) -> list[list[Any]]:
+def _forward(
+    problem: _Problem, chunk_size: int | None, bytes_each: int, imaginary: bool = False
+) -> list[list[Any]]:
     """Columns: for each output leaf and input leaf the block ``(*output, *input)``."""
     blocks = []
     factor = 1j if imaginary else 1
     for block in directions(problem.leaves, chunk_size, bytes_each):
         tangents = [b * factor if _is_complex(b) else b for b in block]
-        columns = vmap(lambda *dxs: tree.flatten(jvp(problem, problem.leaves, dxs)[1])[0])(*tangents)
+        columns = vmap(lambda *dxs: tree.flatten(jvp(problem, problem.leaves, dxs)[1])[0])(
+            *tangents
+        )
         blocks.append(columns)
     return blocks
 
@@ -108,7 +130,10 @@ def _from_rows(blocks: list[list[Any]], ys: Sequence[Any], xs: Sequence[Any]) ->
     sizes = np.cumsum([0] + [_size(shape_of(y)) for y in ys])
     rows = _joined(blocks, xs)
     return [
-        [np.reshape(r[int(start) : int(end)], (*shape_of(y), *shape_of(x))) for r, x in zip(rows, xs, strict=True)]
+        [
+            np.reshape(r[int(start) : int(end)], (*shape_of(y), *shape_of(x)))
+            for r, x in zip(rows, xs, strict=True)
+        ]
         for y, start, end in zip(ys, sizes[:-1], sizes[1:], strict=True)
     ]
 
@@ -121,18 +146,20 @@ def jacobian(
     Args:
         f: a function of arrays or containers of arrays.
         argnums: which argument to differentiate; a tuple gives a tuple for each output.
-        mode: ``"forward"`` (one direction per input element), ``"reverse"`` (one per output element), or ``"auto"``, which
-            takes the mode with fewer directions. Complex functions take forward mode.
-        chunk_size: how many directions at once; left out, as many as keep the results of a block below 256 MiB.
+        mode: ``"forward"`` (one direction per input element), ``"reverse"`` (one per output
+            element), or ``"auto"``, which takes the mode with fewer directions. Complex functions
+            take forward mode.
+        chunk_size: how many directions at once; left out, as many as keep the results of a block
+            below 256 MiB.
 
     Returns:
-        A function with results in the structure of ``f``'s result; in the place of each array the structure of the
-        argument, with arrays of shape ``(*output.shape, *input.shape)``; None for integer inputs. A complex function is
-        taken to be holomorphic, and checked: dy = J dx.
+        A function with results in the structure of ``f``'s result; in the place of each array the
+        structure of the argument, with arrays of shape ``(*output.shape, *input.shape)``; None for
+        integer inputs. A complex function is taken to be holomorphic, and checked: dy = J dx.
 
     Raises:
-        DtypeError: a complex argument of a function that is not holomorphic; integers or lists to differentiate.
-        ShapeError: an unknown mode or chunk size.
+        DtypeError: a complex argument of a function that is not holomorphic; integers or lists to
+        differentiate. ShapeError: an unknown mode or chunk size.
 
     >>> import numpy as np, wengert as wg
     >>> wg.jacobian(lambda x: x**2)(np.array([1.0, 3.0]))
@@ -159,7 +186,11 @@ def jacobian(
             blocks = _forward(problem, chunk_size, 16 * total_out)
             table = _from_columns(blocks, ys, xs)
             if any(map(_is_complex, xs)):
-                _check_holomorphic(table, _from_columns(_forward(problem, chunk_size, 16 * total_out, True), ys, xs), xs)
+                _check_holomorphic(
+                    table,
+                    _from_columns(_forward(problem, chunk_size, 16 * total_out, True), ys, xs),
+                    xs,
+                )
         else:
             rows = []
             for block in directions(ys, chunk_size, 16 * total_in):
@@ -179,13 +210,17 @@ def _check_holomorphic(table: Any, turned: Any, xs: Sequence[Any]) -> None:
             scale = np.max(np.abs(J), initial=0.0) + np.max(np.abs(K), initial=0.0)
             if np.max(np.abs(1j * J - K), initial=0.0) > 1e-5 * scale:
                 raise DtypeError(
-                    "jacobian: a complex argument of a function that is not holomorphic: its derivative is not one complex "
-                    "matrix. Use wengert.grad for real results, or a function of the real and imaginary parts"
+                    "jacobian: a complex argument of a function that is not holomorphic: its "
+                    "derivative is not one complex matrix. Use wengert.grad for real results, or "
+                    "a function of the real and imaginary parts"
                 )
 
 
-def hessian(f: Callable[..., Any], argnums: Any = 0, flat: bool = False, chunk_size: int | None = None) -> Callable[..., Any]:
-    """The Hessian of a real scalar function, forward over reverse, as a function of the same arguments.
+def hessian(
+    f: Callable[..., Any], argnums: Any = 0, flat: bool = False, chunk_size: int | None = None
+) -> Callable[..., Any]:
+    """The Hessian of a real scalar function, forward over reverse, as a function of the same
+    arguments.
 
     Args:
         f: gives a real scalar.
@@ -194,7 +229,8 @@ def hessian(f: Callable[..., Any], argnums: Any = 0, flat: bool = False, chunk_s
         chunk_size: how many columns at once.
 
     Returns:
-        A function: for an array of shape ``s`` an array ``(*s, *s)``; for containers, containers of containers.
+        A function: for an array of shape ``s`` an array ``(*s, *s)``; for containers, containers of
+            containers.
 
     >>> import numpy as np, wengert as wg
     >>> wg.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
@@ -204,12 +240,16 @@ def hessian(f: Callable[..., Any], argnums: Any = 0, flat: bool = False, chunk_s
     if not flat:
         return jacobian(grad(f, argnums), argnums, "forward", chunk_size)
     if not isinstance(argnums, int):
-        raise UnsupportedError("hessian: flat=True takes one argnum; put the arguments in one container")
+        raise UnsupportedError(
+            "hessian: flat=True takes one argnum; put the arguments in one container"
+        )
 
     def flat_hessian(*args: Any, **kwargs: Any) -> Any:
         vector, unravel = tree.ravel(args[argnums])
         if not is_inexact(vector):
-            raise DtypeError(f"hessian: flat=True of {describe(vector)}: integers have no derivative")
+            raise DtypeError(
+                f"hessian: flat=True of {describe(vector)}: integers have no derivative"
+            )
 
         def of_vector(v: Any) -> Any:
             return f(*args[:argnums], unravel(v), *args[argnums + 1 :], **kwargs)
@@ -220,17 +260,20 @@ def hessian(f: Callable[..., Any], argnums: Any = 0, flat: bool = False, chunk_s
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """The Hessian of a real scalar function times a direction, without the Hessian: forward over reverse.
+    """The Hessian of a real scalar function times a direction, without the Hessian: forward over
+    reverse.
 
     Args:
         f: gives a real scalar.
-        primals, tangents: tuples of the arguments and of the direction, of the same structure and shapes.
+        primals, tangents: tuples of the arguments and of the direction, of the same structure and
+            shapes.
 
     Returns:
         The product, in the structure of the argument (for several arguments a tuple).
 
     Source:
-        Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6 (1994), doi:10.1162/neco.1994.6.1.147.
+        Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6 (1994),
+        doi:10.1162/neco.1994.6.1.147.
 
     >>> import numpy as np, wengert as wg
     >>> wg.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))

@@ -171,26 +171,31 @@ class Transcript:
 
 
 def transcribe(
-    f: Callable[..., Any], args: Sequence[Any], names: Sequence[str] = (), what: str = "trace"
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any] | None = None,
+    names: Sequence[str] = (),
+    what: str = "trace",
 ) -> Transcript:
-    """Run ``f(*args)`` and write down what it computes.
+    """Run ``f(*args, **kwargs)`` and write down what it computes.
 
     Args:
         f: a function of numbers, arrays or containers of them; other leaves are handed on as they
             are, and so are bools.
-        args: its arguments; arrays are copied.
-        names: for the leaves of all arguments in their order.
+        args, kwargs: its arguments; arrays are copied.
+        names: for the leaves of ``(args, kwargs)`` in their order.
         what: the transformation, for messages.
     """
     recorder = Recorder(interpret.current.get(), what, f, keep=True)
-    leaves, treedef = tree.flatten(tuple(args))
+    leaves, treedef = tree.flatten((tuple(args), dict(kwargs or {})))
     names = names or [f"x{i}" for i in range(1, len(leaves) + 1)]
     handles = [
         recorder.input(plain(leaf), name) if is_number(leaf) else leaf
         for leaf, name in zip(leaves, names, strict=True)
     ]
+    given, named = tree.unflatten(treedef, handles)
     with interpret.under(recorder):
-        result = f(*tree.unflatten(treedef, handles))
+        result = f(*given, **named)
     leaves, out_def = tree.flatten(result)
     outputs = [recorder.atom(leaf) for leaf in leaves]
     lowered = [innermost(leaf) for leaf in leaves]

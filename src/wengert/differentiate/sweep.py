@@ -1,7 +1,8 @@
 """The sweep: reverse mode over the nodes of a tape, the same for every tape.
 
-It takes the pending node with the largest number, so it needs no recursion and no order of its own, and frees as it goes.
-It runs under the interpreter that is current when it is called: higher orders need nothing more.
+It takes the pending node with the largest number, so it needs no recursion and no order of its own,
+and frees as it goes. It runs under the interpreter that is current when it is called: higher orders
+need nothing more.
 """
 
 from __future__ import annotations
@@ -9,22 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
-from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from ..core import interpret
 from ..core.box import Box
 from ..core.errors import GraphReleased
 from ..core.primitive import Primitive
+from ..ops.array import make
 from ..ops.families import fit
 from ..ops.indexing import Erased, Scattered
 from .tape import Leaf, Node, Part
 
 RELEASED = ("released",)
-hooks: WeakKeyDictionary[Node, dict[int, Callable[[Any], Any]]] = WeakKeyDictionary()
 
 
 class Adjoints:
-    """The adjoints of a sweep under way: pending nodes, their contributions, and which of them the sweep may overwrite."""
+    """The adjoints of a sweep under way: pending nodes, their contributions, and which of them the
+    sweep may overwrite.
+    """
 
     __slots__ = ("masked", "owned", "pending", "queue", "values")
 
@@ -51,7 +55,9 @@ class Adjoints:
             self.values[number] = self.values[number] + g
 
     def special(self, node: Node, g: Any, present: Any) -> None:
-        """Contributions that are not an array of their own: a part of a tuple, a few elements, all but a few."""
+        """Contributions that are not an array of their own: a part of a tuple, a few elements, all
+        but a few.
+        """
         number = node.number
         if type(g) is Part:
             parts = present if present is not None else {}
@@ -62,7 +68,9 @@ class Adjoints:
             erased = g.erase(overwrite=g.number in self.owned)
             self.values[number] = erased if present is None else present + erased
         else:
-            self.values[number] = g.add_to(present if number in self.owned else g.buffer(node, present))
+            self.values[number] = g.add_to(
+                present if number in self.owned else g.buffer(node, present)
+            )
         self.owned.add(number)
 
 
@@ -75,30 +83,39 @@ def sweep(
 ) -> None:
     """Push the adjoints ``seeds`` back through the graph, the latest node first.
 
-    ``at_leaf`` is called once for each input reached, with its whole adjoint. ``release`` frees what nodes have saved.
-    ``tracked(node)`` gives what it has saved in a form whose use is recorded. ``adjoints``: where they accumulate, for who
-    wants to watch.
+    ``at_leaf`` is called once for each input reached, with its whole adjoint. ``release`` frees
+    what nodes have saved. ``tracked(node)`` gives what it has saved in a form whose use is
+    recorded. ``adjoints``: where they accumulate, for who wants to watch.
     """
     adjoints = Adjoints() if adjoints is None else adjoints
     for node, g in seeds:
         adjoints.add(node, g)
-    queue, pending, values, masked = adjoints.queue, adjoints.pending, adjoints.values, adjoints.masked
+    queue, pending, values, masked = (
+        adjoints.queue,
+        adjoints.pending,
+        adjoints.values,
+        adjoints.masked,
+    )
     while queue:
         number = -heappop(queue)
         node, gy = pending.pop(number), values.pop(number)
-        if hooks and node in hooks:
-            gy = call_hooks(node, gy)
+        if type(node) is not Node:
+            if node.hooks:
+                gy = call_hooks(node, gy)
+            if isinstance(node, Leaf):
+                at_leaf(node, gy)
+                continue
         primitive = node.primitive
-        if primitive is None:
-            at_leaf(node, gy)  # type: ignore[arg-type]
-            continue
+        assert primitive is not None
         if node.saved is RELEASED:
             raise released(primitive)
         absorbs = number in masked
         spread = (absorbs or primitive.selects) and primitive.spreads
         reader = node if tracked is None else Tracked(node, tracked(node))
         pull, i = primitive.pull, len(node.parents)
-        for parent in reversed(node.parents):  # what is written is read from the adjoint before it is erased there
+        for parent in reversed(
+            node.parents
+        ):  # what is written is read from the adjoint before it is erased there
             i -= 1
             if parent is not None and (g := pull(i, gy, reader, absorbs)) is not None:
                 adjoints.add(parent, g)
@@ -114,23 +131,36 @@ class Tracked:
     __slots__ = ("dtype", "number", "params", "parents", "saved", "shape")
 
     def __init__(self, node: Node, saved: Any) -> None:
-        self.saved, self.params, self.parents, self.number = saved, node.params, node.parents, node.number
+        self.saved, self.params, self.parents, self.number = (
+            saved,
+            node.params,
+            node.parents,
+            node.number,
+        )
         self.shape, self.dtype = node.shape, node.dtype
 
 
 def released(primitive: Primitive) -> GraphReleased:
     """The error for a second way back through a graph."""
     return GraphReleased(
-        f"backward through a graph that an earlier backward has released (at {primitive.name}): compute the value again, or "
-        "keep the graph with backward(retain_graph=True)"
+        f"backward through a graph that an earlier backward has released (at {primitive.name}): "
+        "compute the value again, or keep the graph with backward(retain_graph=True)"
     )
 
 
 def call_hooks(node: Node, gy: Any) -> Any:
     """``gy`` as the hooks of ``node`` leave it."""
-    for hook in list(hooks[node].values()):
-        given = gy if isinstance(gy, Box) else interpret.current.get().owned(gy)
+    for hook in list(node.hooks.values()):
+        # a handle of its own on the content: the sweep may go on to overwrite what it holds
+        given = (
+            make(gy._owner, gy._value, gy._node)
+            if isinstance(gy, Box)
+            else interpret.current.get().owned(np.array(gy))
+        )
         result = hook(given)
         if result is not None:
-            gy = fit(result._value if isinstance(result, Box) and not isinstance(gy, Box) else result, node)
+            gy = fit(
+                result._value if isinstance(result, Box) and not isinstance(gy, Box) else result,
+                node,
+            )
     return gy

@@ -1,13 +1,13 @@
 """The tape: the dynamic Wengert list, written while the program runs.
 
-A node owns its parents, never the other way round, so a graph dies with its last output. Numbers come from one
-process-wide counter, so the order of execution is the order of numbers. The root tape is the dynamic graph; ``grad`` and
-``vjp`` push a tape of their own. ``reverse.py`` has the sweep.
+A node owns its parents, never the other way round, so a graph dies with its last output. Numbers
+come from one process-wide counter, so the order of execution is the order of numbers. The root tape
+is the dynamic graph; ``grad`` and ``vjp`` push a tape of their own. ``reverse.py`` has the sweep.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -31,12 +31,24 @@ _errors = (ValueError, TypeError, IndexError)
 class Node:
     """One line of the dynamic Wengert list.
 
-    ``number``: its place in the order of execution. ``parents``: for each input the node it came from, None for a
-    constant. ``saved``: what the rules of the active inputs read, at its position of ``(None, y, *xs)``. ``shape`` and
-    ``dtype``: those of the output (``dtype`` is a Python type where the value is a Python scalar).
+    ``number``: its place in the order of execution. ``parents``: for each input the node it came
+    from, None for a constant. ``saved``: what the rules of the active inputs read, at its position
+    of ``(None, y, *xs)``. ``shape`` and ``dtype``: those of the output (``dtype`` is a Python type
+    where the value is a Python scalar). ``hooks``: what to call with its adjoint; only a
+    ``HookedNode`` or a ``Leaf`` has them.
     """
 
-    __slots__ = ("__weakref__", "dtype", "number", "params", "parents", "primitive", "saved", "shape")
+    __slots__ = (
+        "__weakref__",
+        "dtype",
+        "hooks",
+        "number",
+        "params",
+        "parents",
+        "primitive",
+        "saved",
+        "shape",
+    )
     number: int
     primitive: Primitive | None
     parents: Sequence[Node | None]
@@ -44,10 +56,19 @@ class Node:
     params: dict[str, Any]
     shape: tuple[int, ...]
     dtype: Any
+    hooks: dict[int, Callable[[Any], Any]]
 
     def __repr__(self) -> str:
         name = self.primitive.name if self.primitive else "input"
         return f"<Node {self.number}: {name} -> {self.dtype}{list(self.shape)}>"
+
+
+class HookedNode(Node):
+    """A node with hooks: what ``register_hook`` makes of a node, so that others cost nothing for
+    it.
+    """
+
+    __slots__ = ()
 
 
 class Leaf(Node):
@@ -60,15 +81,29 @@ class Leaf(Node):
 def leaf(value: Any) -> Leaf:
     """A node without parents for ``value``."""
     node: Leaf = new(Leaf)
-    node.number, node.primitive, node.parents, node.saved, node.params = next_number(), None, (), None, {}
-    node.shape, node.dtype, node.grad = shape_of(value), dtype_of(value), None
+    node.number, node.primitive, node.parents, node.saved, node.params = (
+        next_number(),
+        None,
+        (),
+        None,
+        {},
+    )
+    node.shape, node.dtype, node.grad, node.hooks = shape_of(value), dtype_of(value), None, {}
     return node
 
 
-def node_for(primitive: Primitive, parents: Sequence[Node | None], saved: Any, params: dict[str, Any], y: Any) -> Node:
+def node_for(
+    primitive: Primitive, parents: Sequence[Node | None], saved: Any, params: dict[str, Any], y: Any
+) -> Node:
     """A node of the graph for output ``y`` (one array, or a tuple of them)."""
     node: Node = new(Node)
-    node.number, node.primitive, node.parents, node.saved, node.params = next_number(), primitive, parents, saved, params
+    node.number, node.primitive, node.parents, node.saved, node.params = (
+        next_number(),
+        primitive,
+        parents,
+        saved,
+        params,
+    )
     node.shape, node.dtype = ((), None) if type(y) is tuple else (shape_of(y), dtype_of(y))
     return node
 
@@ -86,7 +121,8 @@ class Tape(Interpreter):
         return make(self, value, leaf(value) if is_inexact(value) else None)
 
     def unary(self, primitive: Primitive, x: Any) -> Any:
-        # ``process`` for the common case, with its steps written out: every microsecond of eager overhead is here
+        # ``process`` for the common case, with its steps written out: every microsecond of eager
+        # overhead is here
         if type(x) is not Array or x._owner is not self:
             return self.process(primitive, (x,), {})
         node, value = x._node, x._value
@@ -102,7 +138,12 @@ class Tape(Interpreter):
             array._node = None
             return array
         array._node = record = new(Node)
-        record.number, record.primitive, record.parents, record.params = next_number(), primitive, (node,), {}
+        record.number, record.primitive, record.parents, record.params = (
+            next_number(),
+            primitive,
+            (node,),
+            {},
+        )
         record.saved = saver((None, y, value)) if saver is not None else None
         if type(y) is ndarray:
             record.shape, record.dtype = y.shape, y.dtype
@@ -142,7 +183,12 @@ class Tape(Interpreter):
             array._node = None
             return array
         array._node = node = new(Node)
-        node.number, node.primitive, node.parents, node.params = next_number(), primitive, (first, second), {}
+        node.number, node.primitive, node.parents, node.params = (
+            next_number(),
+            primitive,
+            (first, second),
+            {},
+        )
         node.saved = saver((None, y, a_value, b_value)) if saver is not None else None
         if type(y) is ndarray:
             node.shape, node.dtype = y.shape, y.dtype
@@ -183,8 +229,9 @@ class Tape(Interpreter):
         node = node_for(primitive, parents, saved if not locks else (*saved, locks), params, y)
         return wrap(self, y, node)
 
-
-    def _with_rule(self, primitive: Primitive, values: Any, parents: Any, params: dict[str, Any]) -> Any:
+    def _with_rule(
+        self, primitive: Primitive, values: Any, parents: Any, params: dict[str, Any]
+    ) -> Any:
         """An application whose rule says what to save; it runs under the parent."""
         assert primitive.residual is not None
         with under(self.parent or self):
@@ -195,16 +242,22 @@ class Tape(Interpreter):
 
 
 def wrap(tape: Tape, y: Any, node: Node | None) -> Any:
-    """Handles for the output of an application; several outputs hang on one node by a projection each."""
+    """Handles for the output of an application; several outputs hang on one node by a projection
+    each.
+    """
     if type(y) is not tuple:
         return make(tape, y, node)
     outputs = []
     for k, value in enumerate(y):
-        if isinstance(value, Box) and value._owner is tape:  # a user's function closed over a value of the dynamic graph
+        if (
+            isinstance(value, Box) and value._owner is tape
+        ):  # a user's function closed over a value of the dynamic graph
             outputs.append(value)
             continue
         active = node is not None and is_inexact(value)
-        outputs.append(make(tape, value, node_for(projection, (node,), k, {}, value) if active else None))
+        outputs.append(
+            make(tape, value, node_for(projection, (node,), k, {}, value) if active else None)
+        )
     return tuple(outputs)
 
 

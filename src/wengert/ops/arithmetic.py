@@ -1,4 +1,6 @@
-"""Arithmetic, elementwise: sums, products, powers, absolute values, complex parts, extrema, rounding."""
+"""Arithmetic, elementwise: sums, products, powers, absolute values, complex parts, extrema,
+rounding.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,12 @@ negative = elementwise(
     notation="-{0}",
 )
 positive = elementwise(
-    name="positive", value=operator.pos, ufunc=np.positive, partials=(ONE,), doc=Doc("Copy, elementwise."), notation="+{0}"
+    name="positive",
+    value=operator.pos,
+    ufunc=np.positive,
+    partials=(ONE,),
+    doc=Doc("Copy, elementwise."),
+    notation="+{0}",
 )
 floor_divide = elementwise(
     name="floor_divide",
@@ -63,7 +70,11 @@ floor_divide = elementwise(
     ufunc=np.floor_divide,
     partials=(None, None),
     complex=False,
-    doc=Doc("Largest integer at most a / b; its derivative is zero.", (ANY, AWAY), kinks="0 at the steps"),
+    doc=Doc(
+        "Largest integer at most a / b; its derivative is zero.",
+        (ANY, AWAY),
+        kinks="0 at the steps",
+    ),
     notation="{0} // {1}",
 )
 remainder = elementwise(
@@ -72,7 +83,11 @@ remainder = elementwise(
     ufunc=np.remainder,
     partials=(ONE, lambda a, b: -np.floor_divide(a, b)),
     complex=False,
-    doc=Doc("a - b * floor(a / b), elementwise.", (Interval(0.3, 0.9), Interval(1.1, 1.9)), kinks="that of the right side"),
+    doc=Doc(
+        "a - b * floor(a / b), elementwise.",
+        (Interval(0.3, 0.9), Interval(1.1, 1.9)),
+        kinks="that of the right side",
+    ),
     notation="{0} % {1}",
 )
 fmod = elementwise(
@@ -81,7 +96,11 @@ fmod = elementwise(
     ufunc=np.fmod,
     partials=(ONE, lambda a, b: -np.trunc(a / b)),
     complex=False,
-    doc=Doc("a - b * trunc(a / b), elementwise.", (Interval(0.3, 0.9), Interval(1.1, 1.9)), kinks="1 and -trunc(a / b)"),
+    doc=Doc(
+        "a - b * trunc(a / b), elementwise.",
+        (Interval(0.3, 0.9), Interval(1.1, 1.9)),
+        kinks="1 and -trunc(a / b)",
+    ),
 )
 
 
@@ -104,7 +123,12 @@ power = elementwise(
     value=operator.pow,
     ufunc=np.power,
     partials=(_power_base, _power_exponent),
-    doc=Doc("a to the power b, elementwise.", (POSITIVE, Interval(-2.0, 2.0)), source="DLMF 4.2.26", kinks="0 at a = 0 for b"),
+    doc=Doc(
+        "a to the power b, elementwise.",
+        (POSITIVE, Interval(-2.0, 2.0)),
+        source="DLMF 4.2.26",
+        kinks="0 at a = 0 for b",
+    ),
     notation="{0} ** {1}",
 )
 float_power = elementwise(
@@ -131,7 +155,7 @@ reciprocal = elementwise(
     notation="1 / {0}",
 )
 
-# --- absolute values and complex parts -------------------------------------------------------------------------------------
+# --- absolute values and complex parts ------------------------------------------------------------
 
 absolute = elementwise(
     name="absolute",
@@ -220,7 +244,7 @@ angle = elementwise(
     doc=Doc("Argument of a complex number, in radians.", (AWAY,), kinks="0 at 0"),
 )
 
-# --- extrema ---------------------------------------------------------------------------------------------------------------
+# --- extrema --------------------------------------------------------------------------------------
 
 
 def _larger(a: Any, b: Any) -> Any:
@@ -244,10 +268,18 @@ def _larger_or_number(a: Any, b: Any) -> Any:
 
 
 maximum = _extremum(
-    "maximum", np.maximum, lambda a, b: _larger(a, b), lambda a, b: _larger(b, a), "The larger element; NaN wins."
+    "maximum",
+    np.maximum,
+    lambda a, b: _larger(a, b),
+    lambda a, b: _larger(b, a),
+    "The larger element; NaN wins.",
 )
 minimum = _extremum(
-    "minimum", np.minimum, lambda a, b: _larger(b, a), lambda a, b: _larger(a, b), "The smaller element; NaN wins."
+    "minimum",
+    np.minimum,
+    lambda a, b: _larger(b, a),
+    lambda a, b: _larger(a, b),
+    "The smaller element; NaN wins.",
 )
 fmax = _extremum(
     "fmax",
@@ -283,11 +315,13 @@ copysign = elementwise(
     ufunc=np.copysign,
     partials=(lambda a, b: np.copysign(1.0, a) * np.copysign(1.0, b), None),
     complex=False,
-    doc=Doc("|a| with the sign of b.", (AWAY, AWAY), kinks="that of the side given by the sign bit of a"),
+    doc=Doc(
+        "|a| with the sign of b.", (AWAY, AWAY), kinks="that of the side given by the sign bit of a"
+    ),
 )
 
 
-# --- steps: zero derivative ------------------------------------------------------------------------------------------------
+# --- steps: zero derivative -----------------------------------------------------------------------
 
 
 def _step(ufunc: Any, summary: str) -> Any:
@@ -301,12 +335,19 @@ def _step(ufunc: Any, summary: str) -> Any:
     )
 
 
+nextafter = elementwise(
+    name="nextafter",
+    value=np.nextafter,
+    ufunc=np.nextafter,
+    partials=(ONE, None),
+    complex=False,
+    doc=Doc("The next floating-point number after a towards b.", (ANY, ANY)),
+)
 floor = _step(np.floor, "Largest integer at most x.")
 ceil = _step(np.ceil, "Smallest integer at least x.")
 trunc = _step(np.trunc, "x without its fraction.")
 rint = _step(np.rint, "Nearest integer, ties to even.")
 heaviside = _step(np.heaviside, "0 for a < 0, b at 0, 1 for a > 0.")
-nextafter = _step(np.nextafter, "The next floating-point number after a towards b.")
 spacing = _step(np.spacing, "The distance to the next floating-point number.")
 
 stop_gradient = elementwise(
@@ -318,7 +359,11 @@ stop_gradient = elementwise(
 
 
 def _astype_value(x: Any, dtype: Any, order: str = "K") -> Any:
-    return np.asarray(x).astype(dtype, order=order)[()] if np.ndim(x) == 0 else x.astype(dtype, order=order)
+    return (
+        np.asarray(x).astype(dtype, order=order)[()]
+        if np.ndim(x) == 0
+        else x.astype(dtype, order=order)
+    )
 
 
 astype = linear(
@@ -330,6 +375,8 @@ astype = linear(
     doc=Doc("A copy in another floating dtype."),
     samples=lambda rng: [((rng.standard_normal((2, 3)),), {"dtype": np.dtype(np.float32)})],
 )
+
+
 def _copy_value(x: Any, order: str = "C") -> Any:
     return np.array(x, order=order)[()] if np.ndim(x) == 0 else np.array(x, order=order)  # type: ignore[call-overload]
 
@@ -338,10 +385,15 @@ copy = linear(
     name="copy",
     value=_copy_value,
     transpose=lambda i, gy, into, params: gy,
-    batch=lambda xs, batched, size, params: copy(*xs, order="K" if params.get("order") in "KA" else "C"),
+    batch=lambda xs, batched, size, params: copy(
+        *xs, order="K" if params.get("order", "C") in "KA" else "C"
+    ),
     infer=lambda x, **params: Aval(x.shape, x.dtype),
     doc=Doc("A copy."),
-    samples=lambda rng: [((rng.standard_normal((2, 3)),), {}), ((rng.standard_normal(4)[::-2],), {"order": "K"})],
+    samples=lambda rng: [
+        ((rng.standard_normal((2, 3)),), {}),
+        ((rng.standard_normal(4)[::-2],), {"order": "K"}),
+    ],
 )
 to_discrete = general(
     name="to_discrete",

@@ -1,7 +1,9 @@
-"""``Array``: the value a user holds. Operators, NumPy's protocols, conversions that must not lose a derivative.
+"""``Array``: the value a user holds. Operators, NumPy's protocols, conversions that must not lose a
+derivative.
 
-NumPy's own functions reach it by ``__array_ufunc__`` and ``__array_function__``; ``FUNCTIONS`` has what the second one
-knows, entered by ``implements`` next to each function. What the protocols can't reach raises here.
+NumPy's own functions reach it by ``__array_ufunc__`` and ``__array_function__``; ``FUNCTIONS`` has
+what the second one knows, entered by ``implements`` next to each function. What the protocols can't
+reach raises here.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 
-def implements(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def implements(
+    *functions: Callable[..., Any],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: what the NumPy ``functions`` do with handles."""
 
     def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,17 +41,22 @@ def implements(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]],
 
 
 def normal(primitive: Primitive, arg: Any) -> Any:
-    """A plain argument as an array: lists of numbers become arrays; lists with handles in them, and objects, raise."""
+    """A plain argument as an array: lists of numbers become arrays; lists with handles in them, and
+    objects, raise.
+    """
     if isinstance(arg, np.ndarray | np.generic | int | float | complex):
         kind = getattr(arg, "dtype", None)
         if kind is None or kind.kind in "biufc":
             return arg
-        raise DtypeError(f"{primitive.name}: got an array of dtype {kind}; wengert computes with numbers and booleans")
+        raise DtypeError(
+            f"{primitive.name}: got an array of dtype {kind}; wengert computes with numbers and "
+            "booleans"
+        )
     if isinstance(arg, list | tuple):
         if any(isinstance(leaf, Box) for leaf in _walk(arg)):
             raise ConversionError(
-                f"{primitive.name}: got a {type(arg).__name__} with differentiated values in it, expected an array; "
-                "put them together with np.stack([...]) or np.concatenate([...])"
+                f"{primitive.name}: got a {type(arg).__name__} with differentiated values in it, "
+                "expected an array; put them together with np.stack([...]) or np.concatenate([...])"
             )
         return normal(primitive, np.asarray(arg))
     raise DtypeError(f"{primitive.name}: got {type(arg).__name__}, expected an array or a number")
@@ -64,25 +73,28 @@ def _walk(nested: Any) -> Iterator[Any]:
 def lost(x: Array, what: str) -> ConversionError:
     """The error of a conversion that would lose the derivative of ``x``."""
     return ConversionError(
-        f"{what} of a value that carries a derivative (float64 and alike outside of wengert can't hold it, so it would be "
-        "lost). To read the number use x.item(), x.tolist() or x.numpy(). To go on differentiating, write: np.sin(x) for "
-        "math.sin(x); np.stack([x, y]) for np.array([x, y]); x itself for np.asarray(x); y = np.zeros_like(x, shape=...) "
-        "before y[i] = ... for a plain np.zeros"
+        f"{what} of a value that carries a derivative (float64 and alike outside of wengert can't "
+        "hold it, so it would be lost). To read the number use x.item(), x.tolist() or x.numpy(). "
+        "To go on differentiating, write: np.sin(x) for math.sin(x); np.stack([x, y]) for "
+        "np.array([x, y]); x itself for np.asarray(x); y = np.zeros_like(x, shape=...) before "
+        "y[i] = ... for a plain np.zeros"
     )
 
 
 class Array(Methods, Box):
-    """An array of wengert: NumPy's operators, methods and functions work on it, and it may carry a derivative.
+    """An array of wengert: NumPy's operators, methods and functions work on it, and it may carry a
+    derivative.
 
-    Made by ``wengert.array(data, requires_grad=True)``, and by ``grad``, ``jvp``, ``vmap`` for the arguments of a function.
-    ``float32``, ``float64``, ``complex64``, ``complex128`` are differentiated; integers and booleans are constants.
+    Made by ``wengert.array(data, requires_grad=True)``, and by ``grad``, ``jvp``, ``vmap`` for the
+    arguments of a function. ``float32``, ``float64``, ``complex64``, ``complex128`` are
+    differentiated; integers and booleans are constants.
     """
 
     __slots__ = ()
     __array_priority__ = 1000.0
     __hash__ = object.__hash__
 
-    # --- NumPy's protocols ---------------------------------------------------------------------------------------------
+    # --- NumPy's protocols ------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
@@ -105,8 +117,8 @@ class Array(Methods, Box):
         if implementation is None:
             name = f"{getattr(function, '__module__', 'numpy')}.{function.__name__}"
             raise UnsupportedError(
-                f"{name}: wengert has no derivative of it yet. Write it with the functions that wengert.numpy lists, or, if "
-                f"it needs no derivative, call it on x.numpy()"
+                f"{name}: wengert has no derivative of it yet. Write it with the functions that "
+                "wengert.numpy lists, or, if it needs no derivative, call it on x.numpy()"
             )
         return implementation(*args, **kwargs)
 
@@ -115,7 +127,7 @@ class Array(Methods, Box):
             raise lost(self, "np.asarray or np.array, or an assignment into a plain array,")
         return np.array(self.numpy(), dtype=dtype)
 
-    # --- operators -----------------------------------------------------------------------------------------------------
+    # --- operators --------------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Any:
         return interpret.current.get().binary(ar.add, self, other)
@@ -225,14 +237,22 @@ class Array(Methods, Box):
     def __ne__(self, other: Any) -> Any:
         return True if other is None or isinstance(other, str) else cm.not_equal(self, other)
 
-    # --- parts, and changes in place -----------------------------------------------------------------------------------
+    # --- parts, and changes in place --------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Any:
         template, arrays = indexing.split_index(index)
         result = interpret.bind(indexing.getitem, self, *arrays, index=template)
-        if arrays or inplace.is_scalar(self) or not result.shape and Ellipsis not in template:
+        if arrays or inplace.is_scalar(self) or (not result.shape and Ellipsis not in template):
             return result
-        return view(self, result, indexing.getitem, {"index": template}, lambda x: x[template], None, template)
+        return view(
+            self,
+            result,
+            indexing.getitem,
+            {"index": template},
+            lambda x: x[template],
+            None,
+            template,
+        )
 
     def __setitem__(self, index: Any, value: Any) -> None:
         inplace.write(self, index, value)
@@ -274,8 +294,12 @@ class Array(Methods, Box):
         """A copy; writing into it leaves this array as it is."""
         return ar.copy(self, order=order)
 
-    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", copy: bool = True) -> Any:
-        """A copy in another dtype. Integers and booleans are constants to derivatives; so are casts to them."""
+    def astype(
+        self, dtype: Any, order: str = "K", casting: str = "unsafe", copy: bool = True
+    ) -> Any:
+        """A copy in another dtype. Integers and booleans are constants to derivatives; so are casts
+        to them.
+        """
         dtype = np.dtype(dtype)
         if not np.can_cast(self.dtype, dtype, casting):  # type: ignore[arg-type]
             raise DtypeError(f"astype: can't cast {self.dtype} to {dtype} with casting={casting!r}")
@@ -292,10 +316,12 @@ class Array(Methods, Box):
         """Sort in place along ``axis``."""
         self[...] = np.sort(self, axis=axis, kind=kind)
 
-    # --- conversions: reading is explicit, nothing is lost silently ------------------------------------------------------
+    # --- conversions: reading is explicit, nothing is lost silently -------------------------------
 
     def _holds_derivative(self) -> bool:
-        """Whether a conversion to plain NumPy would lose something: anything but an untracked value of the root."""
+        """Whether a conversion to plain NumPy would lose something: anything but an untracked value
+        of the root.
+        """
         return self._owner.parent is not None or self._node is not None
 
     def _read(self, what: str) -> Any:
@@ -305,8 +331,9 @@ class Array(Methods, Box):
         while isinstance(box, Box):
             if box._node is BATCHED:
                 raise UnsupportedError(
-                    f"{what} under vmap: every example has its own value. Write np.where(condition, a, b) for a branch, or "
-                    "cond; write loops with a fixed number of steps"
+                    f"{what} under vmap: every example has its own value. Write "
+                    "np.where(condition, a, b) for a branch, or cond; write loops with a fixed "
+                    "number of steps"
                 )
             box = box._value
         return box
@@ -315,7 +342,8 @@ class Array(Methods, Box):
         value = self._read("bool(x), which `if`, `while`, `and`, `or` ask for,")
         if np.size(value) != 1:
             raise ConversionError(
-                f"the truth value of an array with {np.size(value)} elements is ambiguous: use x.any() or x.all()"
+                f"the truth value of an array with {np.size(value)} elements is ambiguous: use "
+                "x.any() or x.all()"
             )
         return bool(value)
 
@@ -323,7 +351,8 @@ class Array(Methods, Box):
         value = self._read("an array as an index or count")
         if np.asarray(value).dtype.kind not in "iu" or np.ndim(value):
             raise ConversionError(
-                f"an index must be an integer, got {np.asarray(value).dtype}{list(np.shape(value))}; use int(x.item())"
+                "an index must be an integer, got "
+                f"{np.asarray(value).dtype}{list(np.shape(value))}; use int(x.item())"
             )
         return int(value)
 
@@ -364,7 +393,9 @@ class Array(Methods, Box):
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
-            raise DtypeError("iteration over a 0-dimensional array; for a list of arguments write f(*args)")
+            raise DtypeError(
+                "iteration over a 0-dimensional array; for a list of arguments write f(*args)"
+            )
         return (self[i] for i in range(self.shape[0]))
 
     def __contains__(self, value: Any) -> bool:
@@ -373,7 +404,7 @@ class Array(Methods, Box):
     def __round__(self, digits: int = 0) -> Any:
         return np.round(self, digits)
 
-    # --- text ----------------------------------------------------------------------------------------------------------
+    # --- text -------------------------------------------------------------------------------------
 
     def __format__(self, spec: str) -> str:
         value = innermost(self)
@@ -388,12 +419,20 @@ class Array(Methods, Box):
     def __repr__(self) -> str:
         self.refresh()
         inner = innermost(self)
-        body = repr(inner) if type(inner) in PYTHON_SCALARS else np.array2string(np.asarray(inner), separator=", ", prefix="Array(")
-        notes = [] if type(inner) in PYTHON_SCALARS or self.dtype == np.float64 else [f"dtype={self.dtype}"]
+        body = (
+            repr(inner)
+            if type(inner) in PYTHON_SCALARS
+            else np.array2string(np.asarray(inner), separator=", ", prefix="Array(")
+        )
+        notes = (
+            []
+            if type(inner) in PYTHON_SCALARS or self.dtype == np.float64
+            else [f"dtype={self.dtype}"]
+        )
         notes += self._owner.notes(self)
         return f"Array({', '.join([body, *notes])})"
 
-    # --- dynamic graphs: the owner says what they mean ---------------------------------------------------------------------
+    # --- dynamic graphs: the owner says what they mean --------------------------------------------
 
     def refresh(self) -> None:
         """A view looks whether its base has changed; see ``ops/views.py``."""
@@ -412,23 +451,28 @@ class Array(Methods, Box):
     def grad(self, value: Any) -> None:
         self._owner.set_gradient(self, value)
 
-    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+    def backward(
+        self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False
+    ) -> None:
         """Accumulate the gradient of this scalar in every leaf's ``grad``, and destroy the graph.
 
         Args:
-            gradient: the adjoint to start from, of this array's shape; may be left out for a scalar.
-            retain_graph: keep what the graph has saved, for another ``backward``.
-            create_graph: record the backward pass as well, so that the gradients can be differentiated.
+            gradient: the adjoint to start from, of this array's shape; may be left out for a
+            scalar. retain_graph: keep what the graph has saved, for another ``backward``.
+            create_graph: record the backward pass as well, so that the gradients can be
+                differentiated.
 
         Raises:
             GraphReleased: the graph was used before, without ``retain_graph=True``.
             ShapeError: not a scalar, and no ``gradient``; or one of another shape.
-            UnsupportedError: inside ``grad``, ``jvp`` or ``vmap``: call ``grad`` of the inner function there.
+            UnsupportedError: inside ``grad``, ``jvp`` or ``vmap``: call ``grad`` of the inner
+                function there.
         """
         self._owner.backward(self, gradient, retain_graph or create_graph, create_graph)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
-        """Call ``hook(gradient)`` when the gradient of this value is known; what it returns, unless None, replaces it.
+        """Call ``hook(gradient)`` when the gradient of this value is known; what it returns, unless
+        None, replaces it.
 
         Returns a function that removes the hook.
         """
@@ -459,8 +503,9 @@ def make(owner: Any, value: Any, node: Any) -> Array:
 class View(Array):
     """A handle on a part of, or another look at, the array of another handle.
 
-    It refreshes when its base was written into, and a write into it is a write into its base. ``_forward``: the primitive
-    and parameters that make it of its base; ``_undo(base, new)`` writes new content back; ``_index``: where it is an index.
+    It refreshes when its base was written into, and a write into it is a write into its base.
+    ``_forward``: the primitive and parameters that make it of its base; ``_undo(base, new)`` writes
+    new content back; ``_index``: where it is an index.
     """
 
     __slots__ = ("_base", "_forward", "_index", "_seen", "_strides", "_undo")
@@ -478,11 +523,19 @@ class View(Array):
 
 
 def view(
-    base: Any, result: Any, primitive: Primitive, params: dict[str, Any], function: Any, undo: Any, index: Any = None
+    base: Any,
+    result: Any,
+    primitive: Primitive,
+    params: dict[str, Any],
+    function: Any,
+    undo: Any,
+    index: Any = None,
 ) -> Any:
-    """``result``, which is ``primitive`` of ``base``, as a view of it where NumPy makes one, else as it is.
+    """``result``, which is ``primitive`` of ``base``, as a view of it where NumPy makes one, else
+    as it is.
 
-    ``function`` does the same to a plain array, and raises ``ValueError`` where it would have to copy.
+    ``function`` does the same to a plain array, and raises ``ValueError`` where it would have to
+    copy.
     """
     if not isinstance(result, Array) or result._owner is not base._owner:
         return result

@@ -1,9 +1,10 @@
 """The families: what an author writes of a primitive, and what follows from it.
 
-Two things are stated here and nowhere else. *Un-broadcasting*: the adjoint of a broadcast argument is summed back to its
-shape, and cast back to its dtype (``fit``). *The complex convention*: for a real loss L of z = a + ib the gradient is
-∂L/∂a + i ∂L/∂b, so that ``z -= lr * grad`` descends; a holomorphic y = f(z) hence has dy = f'(z) dz and
-gz = conj(f'(z)) gy, and a real argument of a complex function takes the real part.
+Two things are stated here and nowhere else. *Un-broadcasting*: the adjoint of a broadcast argument
+is summed back to its shape, and cast back to its dtype (``fit``). *The complex convention*: for a
+real loss L of z = a + ib the gradient is ∂L/∂a + i ∂L/∂b, so that ``z -= lr * grad`` descends; a
+holomorphic y = f(z) hence has dy = f'(z) dz and gz = conj(f'(z)) gy, and a real argument of a
+complex function takes the real part.
 """
 
 from __future__ import annotations
@@ -25,17 +26,21 @@ MINUS_ONE = "the partial derivative is -1"
 Partial = Callable[..., Any] | str | None
 
 
-# --- adjoints and tangents that fit --------------------------------------------------------------------------------------
+# --- adjoints and tangents that fit ---------------------------------------------------------------
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
-    """``g`` summed to ``shape``, from which it was broadcast; broadcast to it where it is smaller."""
+    """``g`` summed to ``shape``, from which it was broadcast; broadcast to it where it is
+    smaller.
+    """
     have = shape_of(g)
     extra = len(have) - len(shape)
     if extra < 0 or any(h == 1 and n != 1 for h, n in zip(have[extra:], shape, strict=True)):
         g = np.broadcast_to(g, np.broadcast_shapes(have, shape))
         have, extra = g.shape, len(g.shape) - len(shape)
-    axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1)
+    axes = tuple(range(extra)) + tuple(
+        i + extra for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1
+    )
     if axes:
         g = np.sum(g, axis=axes)
     return g if shape_of(g) == shape else np.reshape(g, shape)
@@ -57,7 +62,9 @@ def cast(g: Any, dtype: Any) -> Any:
 
 
 def fit(g: Any, like: Any) -> Any:
-    """``g`` with the shape and dtype of ``like``, a node or an array: the adjoint of a broadcast or promoted argument."""
+    """``g`` with the shape and dtype of ``like``, a node or an array: the adjoint of a broadcast or
+    promoted argument.
+    """
     if type(g) is np.ndarray and g.shape == like.shape and g.dtype is like.dtype:
         return g
     if shape_of(g) != like.shape:
@@ -74,35 +81,45 @@ class Like:
         self.shape, self.dtype = shape_of(value), dtype_of(value)
 
 
-# --- elementwise -----------------------------------------------------------------------------------------------------------
+# --- elementwise ----------------------------------------------------------------------------------
 
 
 def broadcast_infer(value: Callable[..., Any]) -> Callable[..., Aval]:
-    """The shape rule of a broadcasting ``value``: NumPy says the dtype on arrays without elements."""
+    """The shape rule of a broadcasting ``value``: NumPy says the dtype on arrays without
+    elements.
+    """
 
     def infer(*avals: Aval, **params: Any) -> Aval:
         with np.errstate(all="ignore"):
             result = value(*[aval.empty() for aval in avals], **params)
         weak = all(aval.weak for aval in avals) and type(result) in (bool, int, float, complex)
-        return Aval(np.broadcast_shapes(*[aval.shape for aval in avals]), np.result_type(result), weak)
+        return Aval(
+            np.broadcast_shapes(*[aval.shape for aval in avals]), np.result_type(result), weak
+        )
 
     return infer
 
 
 def align(xs: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
-    """The values with ones between example axis and shape, so that all broadcast against each other behind it."""
+    """The values with ones between example axis and shape, so that all broadcast against each other
+    behind it.
+    """
     rank = max(len(shape_of(x)) - b for x, b in zip(xs, batched, strict=True))
     aligned = []
     for x, b in zip(xs, batched, strict=True):
         shape = shape_of(x)
         missing = rank - len(shape) + 1
-        aligned.append(np.reshape(x, (shape[0], *(1,) * missing, *shape[1:])) if b and missing else x)
+        aligned.append(
+            np.reshape(x, (shape[0], *(1,) * missing, *shape[1:])) if b and missing else x
+        )
     return aligned
 
 
 def names_read(partial: Callable[..., Any], names: Sequence[str]) -> tuple[int, ...]:
     """Positions in ``(None, y, *xs)`` of what ``partial`` names as its parameters."""
-    return tuple(1 if name == "y" else 2 + names.index(name) for name in signature(partial).parameters)
+    return tuple(
+        1 if name == "y" else 2 + names.index(name) for name in signature(partial).parameters
+    )
 
 
 def _reader(partial: Callable[..., Any], reads: tuple[int, ...]) -> Callable[[Any], Any]:
@@ -128,13 +145,16 @@ def elementwise(
 ) -> Primitive:
     """An operation on each element, with NumPy's broadcasting.
 
-    ``partials``: for each argument ∂y/∂x as a function in plain NumPy that names, as its parameters, what it reads: ``y``,
-    and ``x`` (or ``a``, ``b``, ``c``); ``ONE``; ``MINUS_ONE``; or None where the derivative is zero or not meant.
-    ``to_real``: it maps complex to real numbers, so that its partials are gradients ∂y/∂a + i ∂y/∂b.
+    ``partials``: for each argument ∂y/∂x as a function in plain NumPy that names, as its
+    parameters, what it reads: ``y``, and ``x`` (or ``a``, ``b``, ``c``); ``ONE``; ``MINUS_ONE``; or
+    None where the derivative is zero or not meant. ``to_real``: it maps complex to real numbers, so
+    that its partials are gradients ∂y/∂a + i ∂y/∂b.
     """
     names = ("x",) if len(partials) == 1 else ("a", "b", "c")[: len(partials)]
     reads = [None if p is None else names_read(p, names) if callable(p) else () for p in partials]
-    rules = [_reader(p, r or ()) if callable(p) else p for p, r in zip(partials, reads, strict=True)]
+    rules = [
+        _reader(p, r or ()) if callable(p) else p for p, r in zip(partials, reads, strict=True)
+    ]
 
     def pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
         rule = rules[i]
@@ -143,13 +163,29 @@ def elementwise(
             g = gy
         elif rule is MINUS_ONE:
             g = -gy
+        elif rule is None:
+            return None
         else:
             p = rule(node.saved)  # type: ignore[operator]
             dtype = node.dtype
-            if dtype is not F8 and dtype is not F4 and not to_real and _is_complex(p):
+            if (
+                dtype is not F8
+                and dtype is not F4
+                and dtype is not float
+                and not to_real
+                and _is_complex(p)
+            ):
                 p = np.conj(p)
             g = absorb(gy, p) if masked else gy * p
-        if type(g) is np.ndarray and g.shape == parent.shape and g.dtype is parent.dtype:
+        kind = type(g)
+        if kind is np.ndarray:
+            if g.dtype is parent.dtype and g.shape == parent.shape:
+                return g
+        elif (
+            (kind is float or kind is np.float64)
+            and (parent.dtype is float or parent.dtype is F8)
+            and not parent.shape
+        ):
             return g
         return fit(g, parent)
 
@@ -195,7 +231,7 @@ def _is_complex(value: Any) -> bool:
     return dtype is complex or (not isinstance(dtype, type) and dtype.kind == "c")
 
 
-# --- linear ----------------------------------------------------------------------------------------------------------------
+# --- linear ---------------------------------------------------------------------------------------
 
 
 def linear(
@@ -210,8 +246,9 @@ def linear(
 ) -> Primitive:
     """An operation linear in its arrays together: reshape, transpose, sum, concatenate.
 
-    ``value(*xs, **params)``; ``transpose(i, gy, into, params)``: the adjoint of input i, which had ``into.shape`` and
-    ``into.dtype``; ``batch(xs, batched, size, params)``. Tangents go through the operation itself.
+    ``value(*xs, **params)``; ``transpose(i, gy, into, params)``: the adjoint of input i, which had
+    ``into.shape`` and ``into.dtype``; ``batch(xs, batched, size, params)``. Tangents go through the
+    operation itself.
     """
 
     def pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
@@ -241,14 +278,16 @@ def linear(
 
 
 def zeros_like(x: Any) -> Any:
-    """Plain zeros with the shape and dtype of ``x``; what they are written into makes them its own."""
+    """Plain zeros with the shape and dtype of ``x``; what they are written into makes them its
+    own.
+    """
     dtype = dtype_of(x)
     if isinstance(dtype, type):
         return dtype(0)
     return np.zeros(shape_of(x), dtype)
 
 
-# --- bilinear --------------------------------------------------------------------------------------------------------------
+# --- bilinear -------------------------------------------------------------------------------------
 
 
 def bilinear(
@@ -261,7 +300,8 @@ def bilinear(
     infer: Callable[..., Aval],
     **more: Any,
 ) -> Primitive:
-    """A product: linear in each of two arrays. ``transposes[i](gy, other, into, params)`` is the adjoint of argument i.
+    """A product: linear in each of two arrays. ``transposes[i](gy, other, into, params)`` is the
+    adjoint of argument i.
 
     The complex convention conjugates ``other`` before it is handed over.
     """
@@ -298,7 +338,7 @@ def bilinear(
     return primitive
 
 
-# --- reduction -------------------------------------------------------------------------------------------------------------
+# --- reduction ------------------------------------------------------------------------------------
 
 
 def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -345,10 +385,11 @@ def reduction(
     doc: Doc,
     **more: Any,
 ) -> Primitive:
-    """An operation that combines the elements along ``axis`` (None, int or tuple), with ``keepdims``.
+    """An operation that combines the elements along ``axis`` (None, int or tuple), with
+    ``keepdims``.
 
-    ``partial(y, x, axis)`` is ∂y/∂x, of the shape of ``x``, ``y`` having ones where it was reduced; None where the result
-    is a constant to derivatives (``any``, ``argmax``).
+    ``partial(y, x, axis)`` is ∂y/∂x, of the shape of ``x``, ``y`` having ones where it was reduced;
+    None where the result is a constant to derivatives (``any``, ``argmax``).
     """
 
     def infer(x: Aval, *, axis: Any = None, keepdims: bool = False, **params: Any) -> Aval:
@@ -369,7 +410,14 @@ def reduction(
         axis = params.get("axis")
         p = partial(expanded(y, shape_of(xs[0]), axis), xs[0], axis)
         term = absorb(p, dxs[0]) if primitive.selects else p * dxs[0]
-        return fit(np.sum(term, axis=normal_axes(axis, len(shape_of(term))), keepdims=params.get("keepdims", False)), Like(y))
+        return fit(
+            np.sum(
+                term,
+                axis=normal_axes(axis, len(shape_of(term))),
+                keepdims=params.get("keepdims", False),
+            ),
+            Like(y),
+        )
 
     primitive = define(
         Primitive(
@@ -388,7 +436,7 @@ def reduction(
     return primitive
 
 
-# --- general ---------------------------------------------------------------------------------------------------------------
+# --- general --------------------------------------------------------------------------------------
 
 
 def general(
@@ -403,7 +451,9 @@ def general(
     infer: Callable[..., Any],
     **more: Any,
 ) -> Primitive:
-    """Everything written out: rules in the form that ``Primitive`` has them; ``reads`` as in ``Keep``."""
+    """Everything written out: rules in the form that ``Primitive`` has them; ``reads`` as in
+    ``Keep``.
+    """
     return define(
         Primitive(
             name=name,
@@ -420,11 +470,12 @@ def general(
     )
 
 
-# --- multiplication below a selection --------------------------------------------------------------------------------------
+# --- multiplication below a selection -------------------------------------------------------------
 
 
 def _absorb_value(g: Any, p: Any) -> Any:
-    return np.where(np.equal(g, 0), 0, np.multiply(g, p))[()]
+    product = np.multiply(g, p)
+    return product if np.isfinite(product).all() else np.where(np.equal(g, 0), 0, product)[()]
 
 
 def _absorb_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
@@ -452,7 +503,8 @@ absorb = general(
     infer=broadcast_infer(_absorb_value),
     selects=True,
     doc=Doc(
-        "g * p, in which an exact zero of g absorbs any p, NaN and infinity included; in its derivatives as well.",
+        "g * p, in which an exact zero of g absorbs any p, NaN and infinity included; in its "
+        "derivatives as well.",
         (Interval(), Interval()),
     ),
 )

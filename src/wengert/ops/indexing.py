@@ -1,9 +1,11 @@
-"""Reading and writing elements: ``getitem``, ``setitem``, ``scatter_add``, with every index that NumPy takes.
+"""Reading and writing elements: ``getitem``, ``setitem``, ``scatter_add``, with every index that
+NumPy takes.
 
 An index is split into a template and the arrays in it, which are operands: ``x[1:, rows]`` is
-``getitem(x, rows, index=(slice(1, None), Slot(0)))``. The adjoint of a read is a few elements (``Scattered``), that of a
-write everything but a few (``Erased``): a sweep adds the first into a buffer that it owns, and erases in it, so that n
-reads and writes of an array cost O(n) backwards too.
+``getitem(x, rows, index=(slice(1, None), Slot(0)))``. The adjoint of a read is a few elements
+(``Scattered``), that of a write everything but a few (``Erased``): a sweep adds the first into a
+buffer that it owns, and erases in it, so that n reads and writes of an array cost O(n) backwards
+too.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from ..core.aval import Aval
 from ..core.box import BATCHED, Box, shape_of
 from ..core.errors import BoundsError, UnsupportedError
 from ..core.primitive import Doc
-from .families import Like, fit, general, zeros_like
+from .families import fit, general
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,23 @@ def split_index(index: Any) -> tuple[Template, tuple[Any, ...]]:
         elif isinstance(entry, Box):
             _index_array(entry, template, arrays)
         elif isinstance(entry, np.ndarray | list | tuple):
-            array = np.array(entry, dtype=np.intp if not len(entry) and not isinstance(entry, np.ndarray) else None)
+            array = np.array(
+                entry,
+                dtype=np.intp if not len(entry) and not isinstance(entry, np.ndarray) else None,
+            )
             if array.dtype.kind not in "iub":
-                raise BoundsError(f"an index array must hold integers or booleans, got {array.dtype}{list(array.shape)}")
+                raise BoundsError(
+                    "an index array must hold integers or booleans, got "
+                    f"{array.dtype}{list(array.shape)}"
+                )
             template.append(Slot(len(arrays)))
             arrays.append(array)
         elif hasattr(entry, "__index__"):
             template.append(operator.index(entry))
         else:
             raise BoundsError(
-                f"an index must be an integer, a slice, None, ... or an array of integers or booleans, got {entry!r}"
+                "an index must be an integer, a slice, None, ... or an array of integers or "
+                f"booleans, got {entry!r}"
             )
     return tuple(template), tuple(arrays)
 
@@ -71,7 +80,9 @@ def _index_array(entry: Any, template: list[Any], arrays: list[Any]) -> None:
     """A handle used as an index: the number that it holds, or an operand where examples differ."""
     entry.refresh()
     if entry.dtype.kind not in "iub":
-        raise BoundsError(f"an index array must hold integers or booleans, got {entry.dtype}{list(entry.shape)}")
+        raise BoundsError(
+            f"an index array must hold integers or booleans, got {entry.dtype}{list(entry.shape)}"
+        )
     box: Any = entry
     while isinstance(box, Box) and box._node is not BATCHED:
         box = box._value
@@ -99,7 +110,10 @@ def is_basic(template: Template) -> bool:
 
 def has_duplicates(arrays: Sequence[Any]) -> bool:
     """Whether an index may name an element twice: with integer arrays it may."""
-    return any(np.asarray(a).dtype.kind in "iu" if not isinstance(a, Box) else a.dtype.kind in "iu" for a in arrays)
+    return any(
+        np.asarray(a).dtype.kind in "iu" if not isinstance(a, Box) else a.dtype.kind in "iu"
+        for a in arrays
+    )
 
 
 def result_shape(shape: tuple[int, ...], index: Template, arrays: Sequence[Any]) -> tuple[int, ...]:
@@ -107,7 +121,7 @@ def result_shape(shape: tuple[int, ...], index: Template, arrays: Sequence[Any])
     return np.broadcast_to(np.empty(()), shape)[join_index(index, arrays)].shape
 
 
-# --- contributions to adjoints that are not whole arrays -----------------------------------------------------------------
+# --- contributions to adjoints that are not whole arrays ------------------------------------------
 
 
 class Scattered:
@@ -119,7 +133,9 @@ class Scattered:
         self.index, self.g = index, g
 
     def buffer(self, node: Any, present: Any) -> Any:
-        """What to add into: zeros like the node, or a copy of the adjoint so far, that may be overwritten."""
+        """What to add into: zeros like the node, or a copy of the adjoint so far, that may be
+        overwritten.
+        """
         if present is not None:
             return np.array(present) if not isinstance(present, Box) else present.copy()
         buffer = np.zeros(node.shape, node.dtype)
@@ -130,7 +146,9 @@ class Scattered:
         if isinstance(self.g, Box) and not isinstance(buffer, Box):
             buffer = self.g._owner.owned(buffer)
         entries = self.index if isinstance(self.index, tuple) else (self.index,)
-        if any(isinstance(e, np.ndarray | Box) and e.dtype.kind in "iu" for e in entries):
+        if isinstance(buffer, Box) or any(
+            isinstance(e, np.ndarray) and e.dtype.kind in "iu" for e in entries
+        ):
             np.add.at(buffer, self.index, self.g)
         else:
             buffer[self.index] += self.g
@@ -138,7 +156,9 @@ class Scattered:
 
 
 class Erased:
-    """A contribution of ``g`` with zeros at ``index``. ``number``: of the node whose adjoint ``g`` is."""
+    """A contribution of ``g`` with zeros at ``index``. ``number``: of the node whose adjoint ``g``
+    is.
+    """
 
     __slots__ = ("g", "index", "number")
 
@@ -154,7 +174,7 @@ class Erased:
         return g
 
 
-# --- reading ---------------------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 
 def _getitem_value(x: Any, *arrays: Any, index: Template) -> Any:
@@ -163,7 +183,8 @@ def _getitem_value(x: Any, *arrays: Any, index: Template) -> Any:
     if arrays:
         return x[join_index(index, arrays)]
     result = x[index]
-    # a small part is copied, so that it does not hold its whole base: writing into the base stays cheap
+    # a small part is copied, so that it does not hold its whole base: writing into the base stays
+    # cheap
     if type(result) is np.ndarray and result.size * 2 < x.size:
         return result.copy("K")
     return result
@@ -175,7 +196,14 @@ def _getitem_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
 
 def _getitem_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]) -> Any:
     x, *arrays = xs
-    layout = BatchedIndex(shape_of(x)[1:] if batched[0] else shape_of(x), batched[0], arrays, batched[1:], size, params["index"])
+    layout = BatchedIndex(
+        shape_of(x)[1:] if batched[0] else shape_of(x),
+        batched[0],
+        arrays,
+        batched[1:],
+        size,
+        params["index"],
+    )
     return layout.to_front(getitem(x, *layout.arrays, index=layout.index))
 
 
@@ -190,11 +218,15 @@ class KeepArrays(dict[int, Any]):
         if not mask & self.active:
             return False
         first = self.first
-        return lambda full: ((None,) * first + tuple(full[first:])) if len(full) > first else (None,) * first
+        return lambda full: (
+            ((None,) * first + tuple(full[first:])) if len(full) > first else (None,) * first
+        )
 
 
 def _indexed(name: str, count: int, **rules: Any) -> Any:
-    """A general primitive whose first ``count`` arguments are active, and whose further ones are index arrays."""
+    """A general primitive whose first ``count`` arguments are active, and whose further ones are
+    index arrays.
+    """
     primitive = general(name=name, reads=(), **rules)
     object.__setattr__(primitive, "keep", KeepArrays(2 + count, (1 << count) - 1))
     return primitive
@@ -215,15 +247,24 @@ getitem = _indexed(
     samples=lambda rng: [
         ((rng.standard_normal((4, 3)),), {"index": (slice(1, None, 2), None, -1)}),
         ((rng.standard_normal((4, 3)),), {"index": (slice(None), slice(None, None, -1))}),
-        ((rng.standard_normal((4, 3)), np.array([0, 0, 3]), np.array([1, 1, 2])), {"index": (Slot(0), Slot(1))}),
-        ((rng.standard_normal((2, 3, 4)), np.array([[0, 1], [1, 1]])), {"index": (0, slice(None), Slot(0))}),
-        ((rng.standard_normal(5), np.array([True, False, True, True, False])), {"index": (Slot(0),)}),
+        (
+            (rng.standard_normal((4, 3)), np.array([0, 0, 3]), np.array([1, 1, 2])),
+            {"index": (Slot(0), Slot(1))},
+        ),
+        (
+            (rng.standard_normal((2, 3, 4)), np.array([[0, 1], [1, 1]])),
+            {"index": (0, slice(None), Slot(0))},
+        ),
+        (
+            (rng.standard_normal(5), np.array([True, False, True, True, False])),
+            {"index": (Slot(0),)},
+        ),
     ],
     notation="{0}[…]",
 )
 
 
-# --- writing ---------------------------------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------
 
 
 def _setitem_value(x: Any, v: Any, *arrays: Any, index: Template, donate: bool = False) -> Any:
@@ -256,7 +297,9 @@ def _setitem_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
 
 
 def _last_writers(shape: tuple[int, ...], index: Template, arrays: Sequence[Any]) -> Any:
-    """1 where an element of the written value is still there at the end, 0 where a later one came over it."""
+    """1 where an element of the written value is still there at the end, 0 where a later one came
+    over it.
+    """
     at = join_index(index, arrays)
     target = result_shape(shape, index, arrays)
     order = np.arange(int(np.prod(target))).reshape(target)
@@ -269,7 +312,11 @@ def _setitem_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]) -> 
     x, v, *arrays = xs
     shape = shape_of(x)[1:] if batched[0] else shape_of(x)
     index = params["index"]
-    mask = arrays[0] if len(arrays) == 1 and len(index) == 1 and batched[2] and arrays[0].dtype.kind == "b" else None
+    mask = (
+        arrays[0]
+        if len(arrays) == 1 and len(index) == 1 and batched[2] and arrays[0].dtype.kind == "b"
+        else None
+    )
     if mask is not None and len(shape_of(v)) - batched[1] == 0:  # y[mask] = number: a selection
         from .comparison import where
 
@@ -297,9 +344,27 @@ setitem = _indexed(
     samples=lambda rng: [
         ((rng.standard_normal((4, 3)), rng.standard_normal(3)), {"index": (slice(1, None, 2),)}),
         ((rng.standard_normal((4, 3)), rng.standard_normal(())), {"index": (2, -1)}),
-        ((rng.standard_normal((4, 3)), rng.standard_normal(2), np.array([0, 3]), np.array([1, 2])), {"index": (Slot(0), Slot(1))}),
-        ((rng.standard_normal(5), rng.standard_normal(3), np.array([1, 1, 4])), {"index": (Slot(0),)}),
-        ((rng.standard_normal(5), rng.standard_normal(3), np.array([True, False, True, True, False])), {"index": (Slot(0),)}),
+        (
+            (
+                rng.standard_normal((4, 3)),
+                rng.standard_normal(2),
+                np.array([0, 3]),
+                np.array([1, 2]),
+            ),
+            {"index": (Slot(0), Slot(1))},
+        ),
+        (
+            (rng.standard_normal(5), rng.standard_normal(3), np.array([1, 1, 4])),
+            {"index": (Slot(0),)},
+        ),
+        (
+            (
+                rng.standard_normal(5),
+                rng.standard_normal(3),
+                np.array([True, False, True, True, False]),
+            ),
+            {"index": (Slot(0),)},
+        ),
     ],
     notation="{0} with […] = {1}",
 )
@@ -347,48 +412,72 @@ scatter_add = _indexed(
     infer=lambda x, *rest, **params: Aval(x.shape, x.dtype),
     doc=Doc("x with v added at x[index]; an index named twice adds twice (``np.add.at``)."),
     samples=lambda rng: [
-        ((rng.standard_normal(5), rng.standard_normal(3), np.array([1, 1, 4])), {"index": (Slot(0),)}),
+        (
+            (rng.standard_normal(5), rng.standard_normal(3), np.array([1, 1, 4])),
+            {"index": (Slot(0),)},
+        ),
         ((rng.standard_normal((4, 3)), rng.standard_normal(3)), {"index": (slice(1, None, 2),)}),
     ],
     notation="{0} with […] += {1}",
 )
 
 
-# --- batching of an index --------------------------------------------------------------------------------------------------
+# --- batching of an index -------------------------------------------------------------------------
 
 
 class BatchedIndex:
     """An index on examples of ``shape``, as one on all examples at once.
 
-    ``index`` and ``arrays`` are those to use; ``to_front`` brings the example axis of the result to the front and the rest
-    in the order that one example has; ``from_front`` is its inverse. ``example_shape``: the result's for one example.
+    ``index`` and ``arrays`` are those to use; ``to_front`` brings the example axis of the result to
+    the front and the rest in the order that one example has; ``from_front`` is its inverse.
+    ``example_shape``: the result's for one example.
     """
 
     def __init__(
-        self, shape: Any, x_batched: bool, arrays: Sequence[Any], batched: Sequence[bool], size: int, index: Template
+        self,
+        shape: Any,
+        x_batched: bool,
+        arrays: Sequence[Any],
+        batched: Sequence[bool],
+        size: int,
+        index: Template,
     ) -> None:
-        examples = [np.zeros(shape_of(a)[1:] if b else shape_of(a), np.intp if a.dtype.kind != "b" else bool)
-                    for a, b in zip(arrays, batched, strict=True)]
+        examples = [
+            np.zeros(
+                shape_of(a)[1:] if b else shape_of(a), np.intp if a.dtype.kind != "b" else bool
+            )
+            for a, b in zip(arrays, batched, strict=True)
+        ]
         if any(b and a.dtype.kind == "b" for a, b in zip(arrays, batched, strict=True)):
             raise UnsupportedError(
-                "an index by a boolean mask under vmap: every example has its own number of elements. Write "
-                "np.where(mask, a, b), or np.sum(x, where=mask)"
+                "an index by a boolean mask under vmap: every example has its own number of "
+                "elements. Write np.where(mask, a, b), or np.sum(x, where=mask)"
             )
-        self.example_shape = result_shape(shape, index, [a if not isinstance(a, Box) and not b else e
-                                                         for a, b, e in zip(arrays, batched, examples, strict=True)])
+        self.example_shape = result_shape(
+            shape,
+            index,
+            [
+                a if not isinstance(a, Box) and not b else e
+                for a, b, e in zip(arrays, batched, examples, strict=True)
+            ],
+        )
         self.order: list[int] | None = None
         if not any(batched):
             self.arrays = tuple(arrays)
             self.index = (slice(None), *index) if x_batched else index
             if x_batched and arrays and self._separated(index):
-                front = np.broadcast_shapes(*[np.shape(a) for a in arrays if a.dtype.kind != "b"] or [()])
+                front = np.broadcast_shapes(
+                    *[np.shape(a) for a in arrays if a.dtype.kind != "b"] or [()]
+                )
                 rank = len(self.example_shape) + 1
                 lead = len(front)
                 self.order = [lead, *range(lead), *range(lead + 1, rank)]
             return
         rank = max(e.ndim for e in examples)
         self.arrays = tuple(
-            np.reshape(a, (size,) + (1,) * (rank - (len(shape_of(a)) - 1)) + tuple(shape_of(a)[1:])) if b else a
+            np.reshape(a, (size,) + (1,) * (rank - (len(shape_of(a)) - 1)) + tuple(shape_of(a)[1:]))
+            if b
+            else a
             for a, b in zip(arrays, batched, strict=True)
         )
         self.index = index
@@ -399,7 +488,9 @@ class BatchedIndex:
         total = len(self.example_shape) + 1
         gathered = [*range(1, 1 + rank)]
         rest = [*range(1 + rank, total)]
-        if not x_batched and before:  # NumPy leaves the gathered axes, the examples first among them, in their place
+        if (
+            not x_batched and before
+        ):  # NumPy leaves the gathered axes, the examples first among them, in their place
             sliced = [*range(before)]
             self.order = [before, *sliced, *range(before + 1, total)]
         elif before:
@@ -407,7 +498,9 @@ class BatchedIndex:
 
     @staticmethod
     def _separated(index: Template) -> bool:
-        """Whether NumPy puts the gathered axes first, because slices stand between the arrays (an int counts as one)."""
+        """Whether NumPy puts the gathered axes first, because slices stand between the arrays (an
+        int counts as one).
+        """
         kinds = ["a" if type(e) in (Slot, int) else "s" for e in index]
         if "a" not in kinds:
             return False

@@ -1,8 +1,9 @@
-"""Changes in place: a handle's content is replaced; a buffer is overwritten where nothing else can see it.
+"""Changes in place: a handle's content is replaced; a buffer is overwritten where nothing else can
+see it.
 
-``y[i] = v`` binds the functional ``setitem`` and gives the handle its result. Whether that may happen in the old buffer is
-asked of CPython's reference counts: a buffer that a node has saved, that a view shares, or that came from the user is
-referenced elsewhere, and is copied.
+``y[i] = v`` binds the functional ``setitem`` and gives the handle its result. Whether that may
+happen in the old buffer is asked of CPython's reference counts: a buffer that a node has saved,
+that a view shares, or that came from the user is referenced elsewhere, and is copied.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def held_once(box: Box) -> bool:
-    """Whether the content of ``box`` is referenced by this handle alone, on every level, and may be overwritten."""
+    """Whether the content of ``box`` is referenced by this handle alone, on every level, and may be
+    overwritten.
+    """
     value, node = box._value, box._node
-    if sys.getrefcount(value) > 3 or not GIL:  # the slot, the local name, getrefcount's own argument
+    if (
+        sys.getrefcount(value) > 3 or not GIL
+    ):  # the slot, the local name, getrefcount's own argument
         return False
     if isinstance(node, Box | np.ndarray) and (sys.getrefcount(node) > 3 or not _free(node)):
         return False
@@ -37,7 +42,9 @@ def _free(value: Any) -> bool:
 
 
 def is_scalar(box: Box) -> bool:
-    """Whether NumPy would hold a scalar here, which has no place to write into: ``y += 1`` then rebinds the name."""
+    """Whether NumPy would hold a scalar here, which has no place to write into: ``y += 1`` then
+    rebinds the name.
+    """
     inner = innermost(box)
     return type(inner) is not np.ndarray or (box.ndim == 0 and inner.ndim > 0)
 
@@ -52,11 +59,17 @@ def write(box: Any, index: Any, value: Any) -> None:
 
 
 def store(box: Any, value: Any, template: Any, arrays: Any, primitive: Any = None) -> None:
-    """Bind ``setitem`` (or ``primitive``) on ``box`` and let it have the result; through a view, on its base."""
+    """Bind ``setitem`` (or ``primitive``) on ``box`` and let it have the result; through a view, on
+    its base.
+    """
     primitive = primitive or indexing.setitem
     base = getattr(box, "_base", None)
     if base is not None and box._index is not None:
-        composed = compose(box._index, template, base.shape) if not arrays and indexing.is_basic(box._index) else None
+        composed = (
+            compose(box._index, template, base.shape)
+            if not arrays and indexing.is_basic(box._index)
+            else None
+        )
         if composed is not None:
             store(base, value, composed, (), primitive)
             return
@@ -75,24 +88,35 @@ def store(box: Any, value: Any, template: Any, arrays: Any, primitive: Any = Non
 
 
 def _unshared(box: Box, value: Any) -> Any:
-    """``value``, copied if it is a part of the buffer that is about to be overwritten (``y[1:] = y[:-1]``)."""
+    """``value``, copied if it is a part of the buffer that is about to be overwritten (``y[1:] =
+    y[:-1]``).
+    """
     inner, target = innermost(value), innermost(box)
-    if inner is target or (type(inner) is np.ndarray and type(target) is np.ndarray and np.may_share_memory(inner, target)):
+    if inner is target or (
+        type(inner) is np.ndarray
+        and type(target) is np.ndarray
+        and np.may_share_memory(inner, target)
+    ):
         return value.copy()
     return value
 
 
 def update(box: Any, result: Any) -> Any:
-    """``box op= …``: the whole content becomes ``result``. Gives the object that Python binds to the name."""
+    """``box op= …``: the whole content becomes ``result``. Gives the object that Python binds to
+    the name.
+    """
     if is_scalar(box) and not _is_leaf(box):
         return result
     if result.shape != box.shape:
         raise ShapeError(
-            f"an in-place operation on {box.dtype}{list(box.shape)} gives {result.dtype}{list(result.shape)}; "
-            "write x = x + y where the result is larger"
+            f"an in-place operation on {box.dtype}{list(box.shape)} gives "
+            f"{result.dtype}{list(result.shape)}; write x = x + y where the result is larger"
         )
     if not np.can_cast(result.dtype, box.dtype, "same_kind"):
-        raise DtypeError(f"an in-place operation on {box.dtype} gives {result.dtype}; write x = x + y, or x.astype(...) first")
+        raise DtypeError(
+            f"an in-place operation on {box.dtype} gives {result.dtype}; write x = x + y, or "
+            "x.astype(...) first"
+        )
     if result.dtype != box.dtype:
         result = result.astype(box.dtype)
     replace(box, result)
@@ -100,7 +124,9 @@ def update(box: Any, result: Any) -> Any:
 
 
 def replace(box: Any, result: Any) -> None:
-    """Give ``box`` (or, through a view, its base) the content of ``result``, which has its shape and dtype."""
+    """Give ``box`` (or, through a view, its base) the content of ``result``, which has its shape
+    and dtype.
+    """
     before_write(box)
     base = getattr(box, "_base", None)
     if base is None:
@@ -110,16 +136,20 @@ def replace(box: Any, result: Any) -> None:
 
 
 def check_kind(box: Box, value: Any, what: str) -> None:
-    """NumPy would cast silently: of a differentiated value that loses the derivative, of a complex one the imaginary part."""
-    kind = getattr(value, "dtype", np.dtype(type(value)) if isinstance(value, int | float | complex) else None)
+    """NumPy would cast silently: of a differentiated value that loses the derivative, of a complex
+    one the imaginary part.
+    """
+    kind = getattr(
+        value, "dtype", np.dtype(type(value)) if isinstance(value, int | float | complex) else None
+    )
     if kind is None:
         return
     if not isinstance(value, Box) and kind.kind != "c":
         return
     if not np.can_cast(kind, box.dtype, "same_kind"):
         raise DtypeError(
-            f"{what}: can't put {kind} into an array of {box.dtype} without loss; make the array with dtype={kind}, "
-            "or cast the value with .astype(...)"
+            f"{what}: can't put {kind} into an array of {box.dtype} without loss; make the array "
+            f"with dtype={kind}, or cast the value with .astype(...)"
         )
 
 
@@ -128,14 +158,16 @@ def _is_leaf(box: Box) -> bool:
 
 
 def before_write(box: Any) -> None:
-    """Refuse what would make a derivative wrong: a leaf of the dynamic graph outside ``no_grad``."""
+    """Refuse what would make a derivative wrong: a leaf of the dynamic graph outside
+    ``no_grad``.
+    """
     root = box
     while getattr(root, "_base", None) is not None:
         root = root._base
     if root._owner.parent is None and _is_leaf(root) and interpret.current.get().records:
         raise InPlaceError(
-            "a leaf (an array with requires_grad=True) is changed in place while its graph is recorded: put the change "
-            "under `with wengert.no_grad():`, or work on a copy, x = x * 1"
+            "a leaf (an array with requires_grad=True) is changed in place while its graph is "
+            "recorded: put the change under `with wengert.no_grad():`, or work on a copy, x = x * 1"
         )
 
 
@@ -146,8 +178,9 @@ def assign(box: Any, result: Any) -> None:
     while result._owner is not box._owner:
         if result._node is not None:
             raise InPlaceError(
-                f"a value of {result._owner.origin} is written into an array made outside of it ({box._owner.origin}), where "
-                "its derivative would be lost: return the value from the function, or write into an array made inside it"
+                f"a value of {result._owner.origin} is written into an array made outside of it "
+                f"({box._owner.origin}), where its derivative would be lost: return the value "
+                "from the function, or write into an array made inside it"
             )
         result = result._value
         if not isinstance(result, Box):
@@ -158,11 +191,13 @@ def assign(box: Any, result: Any) -> None:
         box._node = result._node
 
 
-# --- indices of indices ----------------------------------------------------------------------------------------------------
+# --- indices of indices ---------------------------------------------------------------------------
 
 
 def compose(outer: Any, inner: Any, shape: tuple[int, ...]) -> Any:
-    """The basic index that reads ``x[outer][inner]`` from an ``x`` of ``shape``; None where there is none."""
+    """The basic index that reads ``x[outer][inner]`` from an ``x`` of ``shape``; None where there
+    is none.
+    """
     axes: list[Any] = []  # of x[outer]: (axis of x, range of its positions), or None for a new one
     fixed: dict[int, int] = {}
     axis = 0
@@ -226,7 +261,9 @@ def strides_of(box: Any) -> tuple[int, ...]:
 
 
 def view_strides(box: Any, function: Any) -> tuple[int, ...] | None:
-    """The strides of ``function`` of the array; None where NumPy gives a copy instead of a view of it."""
+    """The strides of ``function`` of the array; None where NumPy gives a copy instead of a view of
+    it.
+    """
     shape, strides = box.shape, strides_of(box)
     one = np.zeros((), box.dtype)
     dummy = np.lib.stride_tricks.as_strided(one, shape, strides, writeable=False)

@@ -123,8 +123,6 @@ def _layout(a: str, b: str, out: str) -> tuple[Any, ...]:
 
 
 def _einsum_value(x: Any, y: Any, a: str, b: str, out: str) -> Any:
-    if x.ndim != len(a) or y.ndim != len(b):
-        raise ValueError(f"operands with {x.ndim} and {y.ndim} axes for subscripts {a},{b}->{out}")
     of_x, of_y, order, both, left, summed = _layout(a, b, out)
     x, y = np.transpose(x, of_x), np.transpose(y, of_y)
     stack, rows, columns = x.shape[:both], x.shape[both : both + left], y.shape[both + summed :]

@@ -125,7 +125,7 @@ def _moved(xs: Sequence[Any], batched: Sequence[bool], size: int, params: Any) -
     return same, {**params, "axis": params["axis"] + 1}
 
 
-def _along_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
+def along_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     """Batching of what works along one ``axis``, counted from 0."""
 
     def batch(xs: Any, batched: Any, size: int, params: Any) -> Any:
@@ -150,7 +150,7 @@ cumsum = linear(
     transpose=lambda i, gy, into, params: cumsum(
         gy, axis=params["axis"], reverse=not params.get("reverse", False)
     ),
-    batch=_along_batch(lambda: cumsum),
+    batch=along_batch(lambda: cumsum),
     infer=lambda x, axis, reverse=False: Aval(x.shape, np.cumsum(np.ones(1, x.dtype)).dtype),
     doc=Doc("Sums of the elements up to each one along an axis; from each one on if `reverse`."),
     samples=_along_draws,
@@ -170,27 +170,35 @@ def neighbour(x: Any, axis: int, edge: Any, reverse: bool) -> Any:
 def _recurrence_value(
     a: Any, b: Any, axis: int, reverse: bool = False, absorbs: bool = False
 ) -> Any:
-    out = np.empty(b.shape, np.result_type(a, b))
-    rows = [np.moveaxis(x, axis, 0)[:: -1 if reverse else 1] for x in (a, b, out)]
-    if not len(rows[0]):
-        return out
-    if out.ndim == 1:
-        h = rows[1][0].item()
-        steps = [h]
-        for p, q in zip(rows[0][1:].tolist(), rows[1][1:].tolist(), strict=True):
-            h = q if absorbs and h == 0 else p * h + q
-            steps.append(h)
-        rows[2][...] = steps
-        return out
-    h = rows[2][0] = rows[1][0]
-    for k in range(1, len(out := rows[2])):
-        step = rows[0][k] * h
-        h = out[k] = (np.where(np.equal(h, 0), 0, step) if absorbs else step) + rows[1][k]
-    return np.moveaxis(out[:: -1 if reverse else 1], 0, axis)
+    result = np.empty(b.shape, np.result_type(a, b))
+    factors, terms, h = (
+        np.moveaxis(x, axis, 0)[:: -1 if reverse else 1] for x in (a, b, result)
+    )
+    if result.ndim == 1:
+        h[...] = _recurrence_of_numbers(factors.tolist(), terms.tolist(), absorbs)
+        return result
+    h[:1] = terms[:1]
+    for k in range(1, len(h)):
+        step = factors[k] * h[k - 1]
+        h[k] = (np.where(np.equal(h[k - 1], 0), 0, step) if absorbs else step) + terms[k]
+    return result
+
+
+def _recurrence_of_numbers(factors: list[Any], terms: list[Any], absorbs: bool) -> list[Any]:
+    """On Python's numbers, which for a single sequence are much faster than arrays without axes."""
+    steps = terms[:1]
+    for a, b in zip(factors[1:], terms[1:], strict=True):
+        h = steps[-1]
+        steps.append(b if absorbs and h == 0 else a * h + b)
+    return steps
 
 
 def _product(g: Any, p: Any, absorbs: bool) -> Any:
     return absorb(g, p) if absorbs else g * p
+
+
+def _conj(x: Any) -> Any:
+    return np.conj(x) if np.dtype(dtype_of(x)).kind == "c" else x
 
 
 def _recurrence_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
@@ -207,11 +215,11 @@ def _recurrence_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     _, y, a, _ = node.saved
     axis, reverse = node.params["axis"], node.params.get("reverse", False)
     absorbs = masked or node.params.get("absorbs", False)
-    factors = np.conj(neighbour(a, axis, 0, not reverse))
+    factors = _conj(neighbour(a, axis, 0, not reverse))
     gb = recurrence(factors, gy, axis=axis, reverse=not reverse, absorbs=absorbs)
     if i == 1:
         return fit(gb, node.parents[1])
-    before = np.conj(neighbour(y, axis, 0, reverse))
+    before = _conj(neighbour(y, axis, 0, reverse))
     return fit(_product(gb, before, absorbs), node.parents[0])
 
 
@@ -221,9 +229,8 @@ recurrence = general(
     jvp=_recurrence_jvp,
     pull=_recurrence_pull,
     reads=(frozenset({1, 2}), frozenset({2})),
-    batch=_along_batch(lambda: recurrence),
+    batch=along_batch(lambda: recurrence),
     infer=lambda a, b, axis, **params: Aval(b.shape, np.result_type(a.dtype, b.dtype)),
-    linear=frozenset({1}),
     doc=Doc(
         "h[k] = a[k] h[k-1] + b[k] along an axis, from h[-1] = 0; downwards if `reverse`. With "
         "`absorbs` an exact zero of h absorbs any a.",
@@ -243,9 +250,9 @@ def _cumprod_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
 def _cumprod_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     _, y, x = node.saved
     axis, reverse = node.params["axis"], node.params.get("reverse", False)
-    factors = np.conj(neighbour(x, axis, 0, not reverse))
+    factors = _conj(neighbour(x, axis, 0, not reverse))
     g = recurrence(factors, gy, axis=axis, reverse=not reverse, absorbs=masked)
-    return fit(_product(g, np.conj(neighbour(y, axis, 1, reverse)), masked), node.parents[0])
+    return fit(_product(g, _conj(neighbour(y, axis, 1, reverse)), masked), node.parents[0])
 
 
 cumprod = general(
@@ -254,7 +261,7 @@ cumprod = general(
     jvp=_cumprod_jvp,
     pull=_cumprod_pull,
     reads=(frozenset({1, 2}),),
-    batch=_along_batch(lambda: cumprod),
+    batch=along_batch(lambda: cumprod),
     infer=lambda x, axis, reverse=False: Aval(x.shape, np.cumprod(np.ones(1, x.dtype)).dtype),
     doc=Doc(
         "Products of the elements up to each one along an axis; from each one on if `reverse`. "
@@ -309,7 +316,7 @@ def _position(name: str, function: Any, summary: str) -> Primitive:
         jvp=lambda y, xs, dxs, params: None,
         pull=NotDifferentiable(f"{name} gives positions, which have no derivative"),
         reads=(None,),
-        batch=_along_batch(lambda: primitive),
+        batch=along_batch(lambda: primitive),
         infer=lambda x, axis, keepdims=False: Aval(
             reduced_shape(x.shape, axis, keepdims), np.dtype(np.intp)
         ),

@@ -14,6 +14,10 @@ from ..core.primitive import Doc
 from .families import linear, unbroadcast
 
 
+def inverse(axes: Sequence[int]) -> tuple[int, ...]:
+    """The permutation that undoes ``axes``."""
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
 
 reshape = linear(
     name="reshape",
@@ -22,13 +26,18 @@ reshape = linear(
     batch=lambda xs, batched, size, params: reshape(xs[0], shape=(size, *params["shape"])),
     infer=lambda x, shape: Aval(shape, x.dtype),
     doc=Doc("The same elements in another shape, in C order."),
-    samples=lambda rng: [((rng.standard_normal((2, 6)),), {"shape": (3, 4)}), ((rng.standard_normal(()),), {"shape": (1, 1)})],
+    samples=lambda rng: [
+        ((rng.standard_normal((2, 6)),), {"shape": (3, 4)}),
+        ((rng.standard_normal(()),), {"shape": (1, 1)}),
+    ],
 )
 transpose = linear(
     name="transpose",
     value=lambda x, axes: np.transpose(x, axes),
-    transpose=lambda i, gy, into, params: np.transpose(gy, tuple(int(k) for k in np.argsort(params["axes"]))),
-    batch=lambda xs, batched, size, params: transpose(xs[0], axes=(0, *[k + 1 for k in params["axes"]])),
+    transpose=lambda i, gy, into, params: np.transpose(gy, inverse(params["axes"])),
+    batch=lambda xs, batched, size, params: transpose(
+        xs[0], axes=(0, *[k + 1 for k in params["axes"]])
+    ),
     infer=lambda x, axes: Aval(tuple(x.shape[k] for k in axes), x.dtype),
     doc=Doc("Axes permuted."),
     samples=lambda rng: [((rng.standard_normal((2, 3, 4)),), {"axes": (2, 0, 1)})],
@@ -51,27 +60,102 @@ def _broadcast_examples(x: Any, size: int, shape: tuple[int, ...]) -> Any:
     return broadcast_to(x, shape=(size, *shape))
 
 
+def _part(gy: Any, axis: int, entry: Any) -> Any:
+    """``gy`` with ``entry`` as its index along ``axis``."""
+    return gy[(slice(None),) * axis + (entry,)]
+
+
 def _concatenate_transpose(i: int, gy: Any, into: Any, params: dict[str, Any]) -> Any:
-    axis, starts = params["axis"], params["starts"]
-    index = (slice(None),) * axis + (slice(starts[i], starts[i] + into.shape[axis]),)
-    return gy[index]
+    start = params["starts"][i]
+    return _part(gy, params["axis"], slice(start, start + into.shape[params["axis"]]))
 
 
-def _concatenate_batch(xs: Sequence[Any], batched: Sequence[bool], size: int, params: dict[str, Any]) -> Any:
-    same = [x if b else np.broadcast_to(x, (size, *shape_of(x))) for x, b in zip(xs, batched, strict=True)]
-    return bind(concatenate, *same, axis=params["axis"] + 1, starts=params["starts"])
+def _examples(xs: Sequence[Any], batched: Sequence[bool], size: int) -> list[Any]:
+    """The operands, all with an example axis in front."""
+    return [
+        x if b else np.broadcast_to(x, (size, *shape_of(x)))
+        for x, b in zip(xs, batched, strict=True)
+    ]
 
 
 concatenate = linear(
     name="concatenate",
     value=lambda *xs, axis, starts: np.concatenate(xs, axis=axis),
     transpose=_concatenate_transpose,
-    batch=_concatenate_batch,
+    batch=lambda xs, batched, size, params: bind(
+        concatenate,
+        *_examples(xs, batched, size),
+        axis=params["axis"] + 1,
+        starts=params["starts"],
+    ),
     infer=lambda *xs, axis, starts: Aval(
-        (*xs[0].shape[:axis], sum(x.shape[axis] for x in xs), *xs[0].shape[axis + 1 :]), np.result_type(*[x.dtype for x in xs])
+        (*xs[0].shape[:axis], sum(x.shape[axis] for x in xs), *xs[0].shape[axis + 1 :]),
+        np.result_type(*[x.dtype for x in xs]),
     ),
     doc=Doc("Arrays one after the other along an axis."),
     samples=lambda rng: [
-        ((rng.standard_normal((2, 3)), rng.standard_normal((2, 2))), {"axis": 1, "starts": (0, 3)}),
+        (
+            (rng.standard_normal((2, 3)), rng.standard_normal((2, 2))),
+            {"axis": 1, "starts": (0, 3)},
+        ),
+        ((rng.standard_normal(0), rng.standard_normal(2)), {"axis": 0, "starts": (0, 0)}),
+    ],
+)
+stack = linear(
+    name="stack",
+    value=lambda *xs, axis: np.stack(xs, axis=axis),
+    transpose=lambda i, gy, into, params: _part(gy, params["axis"], i),
+    batch=lambda xs, batched, size, params: bind(
+        stack, *_examples(xs, batched, size), axis=params["axis"] + 1
+    ),
+    infer=lambda *xs, axis: Aval(
+        (*xs[0].shape[:axis], len(xs), *xs[0].shape[axis:]),
+        np.result_type(*[x.dtype for x in xs]),
+    ),
+    doc=Doc("Arrays of one shape side by side along a new axis."),
+    samples=lambda rng: [
+        (tuple(rng.standard_normal((3, 2, 4))), {"axis": 1}),
+        ((rng.standard_normal(()), rng.standard_normal(())), {"axis": 0}),
+    ],
+)
+
+# --- diagonals -------------------------------------------------------------------------------------------------------------
+
+
+def _embed_value(x: Any, offset: int, shape: tuple[int, int]) -> Any:
+    x = np.asarray(x)
+    result = np.zeros((*x.shape[:-1], *shape), x.dtype)
+    rows = np.arange(x.shape[-1]) - min(offset, 0)
+    result[..., rows, rows + offset] = x
+    return result
+
+
+def _diagonal_infer(x: Aval, offset: int) -> Aval:
+    n, m = x.shape[-2:]
+    return Aval((*x.shape[:-2], max(0, min(n + min(offset, 0), m - max(offset, 0)))), x.dtype)
+
+
+diagonal = linear(
+    name="diagonal",
+    value=lambda x, offset: np.diagonal(x, offset, -2, -1).copy(),
+    transpose=lambda i, gy, into, params: embed_diagonal(gy, shape=into.shape[-2:], **params),
+    batch=lambda xs, batched, size, params: diagonal(xs[0], **params),
+    infer=_diagonal_infer,
+    doc=Doc("The diagonals of matrices, `offset` columns to the right: (…, n, m) gives (…, k)."),
+    samples=lambda rng: [
+        ((rng.standard_normal(shape),), {"offset": offset})
+        for shape, offset in [((3, 3), 0), ((2, 3, 4), 1), ((4, 2), -1), ((2, 3), -2)]
+    ],
+)
+embed_diagonal = linear(
+    name="embed_diagonal",
+    value=_embed_value,
+    transpose=lambda i, gy, into, params: diagonal(gy, offset=params["offset"]),
+    batch=lambda xs, batched, size, params: embed_diagonal(xs[0], **params),
+    infer=lambda x, offset, shape: Aval((*x.shape[:-1], *shape), x.dtype),
+    doc=Doc("Matrices of `shape` with x on a diagonal, `offset` columns to the right, else zero."),
+    samples=lambda rng: [
+        ((rng.standard_normal((3,)),), {"offset": 0, "shape": (3, 3)}),
+        ((rng.standard_normal((2, 2)),), {"offset": -1, "shape": (4, 2)}),
     ],
 )

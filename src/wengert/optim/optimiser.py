@@ -1,0 +1,196 @@
+"""What the optimisers share: the parameters, their state, ``step``, ``zero_grad``, save and load.
+
+Layer: ``optim``; above ``differentiate``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..core.box import Box
+from ..core.errors import DataError, DtypeError, ShapeError, UnsupportedError, describe
+from ..ops.inplace import held_once
+
+State = dict[str, np.ndarray]
+
+
+class Optimiser:
+    """Changes parameters in place, after ``backward``, by a rule that subclasses write.
+
+    A subclass names its settings in ``SETTINGS`` and the arrays it keeps for each parameter in
+    ``SLOTS``, and writes ``update``. The buffer of a parameter is overwritten where nothing else
+    refers to it, and replaced by a new one where a graph or a view still does.
+    """
+
+    SETTINGS: tuple[str, ...] = ()
+    SLOTS: tuple[str, ...] = ()
+
+    def __init__(self, params: Iterable[Any], lr: float) -> None:
+        self.parameters = _checked(params, type(self).__name__)
+        self.lr = lr
+        self.steps = 0
+        self.states: list[State | None] = [None] * len(self.parameters)
+        self._room: list[np.ndarray] = _scratch(self.parameters)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate; it may be changed between steps."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self._lr = at_least(type(self).__name__, "lr", value)
+
+    def zero_grad(self) -> None:
+        """Set every parameter's ``grad`` to None, so that ``backward`` starts afresh."""
+        for parameter in self.parameters:
+            parameter._node.grad = None
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient, in place.
+
+        Raises:
+            UnsupportedError: no parameter has a gradient.
+        """
+        self.steps += 1
+        idle = True
+        for k, parameter in enumerate(self.parameters):
+            gradient = parameter._node.grad
+            if gradient is None:
+                continue
+            idle = False
+            value = parameter._value
+            free = type(value) is np.ndarray and _is_free(parameter)
+            if not free:
+                value = np.array(value)
+            self.update(k, value, np.asarray(gradient._value), self._room[k])
+            if not free:
+                parameter._value = value
+            parameter._version = getattr(parameter, "_version", 0) + 1
+        if idle:
+            self.steps -= 1
+            raise UnsupportedError(
+                f"{type(self).__name__}.step: no parameter has a gradient; call loss.backward() "
+                "before it, with a loss that was computed from these parameters"
+            )
+
+    def update(self, k: int, value: Any, gradient: Any, room: Any) -> None:
+        """Change ``value`` of parameter ``k`` in place; ``room`` is an array to calculate in."""
+        raise NotImplementedError
+
+    def state(self, k: int, value: Any) -> State:
+        """The arrays that are kept for parameter ``k``, zeros at first."""
+        kept = self.states[k]
+        if kept is None:
+            kept = self.states[k] = {name: np.zeros_like(value) for name in self.SLOTS}
+        return kept
+
+    # --- save and load ---------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Settings, the number of steps and what is kept for each parameter, as copies.
+
+        Numbers and strings by their names; arrays by slot and number of the parameter: ``m.0``.
+        """
+        result: dict[str, Any] = {"kind": type(self).__name__, "steps": self.steps}
+        result |= {name: getattr(self, name) for name in ("lr", *self.SETTINGS)}
+        for k, kept in enumerate(self.states):
+            result |= {f"{name}.{k}": array.copy() for name, array in (kept or {}).items()}
+        return result
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where the optimiser stood that ``state`` comes from.
+
+        Raises:
+            DataError: of another kind of optimiser, or incomplete. ShapeError: for other
+            parameters. Nothing is changed then.
+        """
+        own, kind = type(self).__name__, state.get("kind")
+        if kind != own:
+            raise DataError(f"{own}.load_state_dict: the state is that of {kind!r}")
+        needed = {"kind", "steps", "lr", *self.SETTINGS}
+        if missing := sorted(needed - state.keys()):
+            raise DataError(f"{own}.load_state_dict: {', '.join(missing)} are missing")
+        states = [self._kept(state, k) for k in range(len(self.parameters))]
+        known = needed | {f"{name}.{k}" for k, kept in enumerate(states) for name in kept or ()}
+        if unknown := sorted(state.keys() - known):
+            raise DataError(f"{own}.load_state_dict: unknown {', '.join(unknown[:4])}")
+        for name in ("lr", *self.SETTINGS):
+            setattr(self, name, state[name])
+        self.steps, self.states = int(state["steps"]), states
+
+    def _kept(self, state: Mapping[str, Any], k: int) -> State | None:
+        """What ``state`` holds for parameter ``k``."""
+        parameter = self.parameters[k]
+        names = [name for name in self.SLOTS if f"{name}.{k}" in state]
+        if not names:
+            return None
+        kept = {name: np.array(state[f"{name}.{k}"], parameter.dtype) for name in names}
+        for name, array in kept.items():
+            if array.shape != parameter.shape:
+                raise ShapeError(
+                    f"{type(self).__name__}.load_state_dict: {name}.{k} has shape {array.shape}, "
+                    f"parameter {k} has {parameter.shape}"
+                )
+        if len(names) != len(self.SLOTS):
+            raise DataError(f"{type(self).__name__}.load_state_dict: parameter {k} has only {names}")
+        return kept
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in ("lr", *self.SETTINGS))
+        return f"{type(self).__name__}({len(self.parameters)} parameters, {settings})"
+
+
+def _is_free(parameter: Box) -> bool:
+    """Whether the buffer may be overwritten; ``step`` holds one more reference to it."""
+    return held_once(parameter, 1)
+
+
+def _checked(params: Iterable[Any], name: str) -> list[Any]:
+    """The parameters as a list, each once; raises for what can't be trained."""
+    if isinstance(params, Box | np.ndarray):
+        raise DtypeError(f"{name}: got one array, expected a list of parameters: [{'x'}]")
+    if not isinstance(params, Iterable):
+        hint = "; write model.parameters()" if callable(getattr(params, "parameters", None)) else ""
+        raise DtypeError(f"{name}: got {describe(params)}, expected the parameters{hint}")
+    unique = {id(parameter): parameter for parameter in params}
+    for number, parameter in enumerate(unique.values()):
+        if not isinstance(parameter, Box):
+            raise DtypeError(
+                f"{name}: parameter {number} is {describe(parameter)}, expected "
+                "wengert.array(..., requires_grad=True)"
+            )
+        if getattr(parameter._node, "primitive", 0) is not None or parameter._owner.parent:
+            raise UnsupportedError(
+                f"{name}: parameter {number} ({describe(parameter)}) is not a leaf of the dynamic "
+                "graph; give arrays made by wengert.array(..., requires_grad=True), not values "
+                "computed from them"
+            )
+    if not unique:
+        raise DataError(f"{name}: no parameters; has the model any? write model.parameters()")
+    return list(unique.values())
+
+
+def _scratch(parameters: list[Any]) -> list[np.ndarray]:
+    """For each parameter an array of its shape and dtype to calculate in; they share memory."""
+    sizes: dict[Any, int] = {}
+    for parameter in parameters:
+        sizes[parameter.dtype] = max(sizes.get(parameter.dtype, 0), parameter.size)
+    memory = {dtype: np.empty(size, dtype) for dtype, size in sizes.items()}
+    return [memory[p.dtype][: p.size].reshape(p.shape) for p in parameters]
+
+
+def at_least(owner: str, name: str, value: float, low: float = 0.0, high: float = math.inf) -> float:
+    """``value`` as a float in [low, high), or ``DataError``."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{owner}: {name} is {value!r}, expected a number") from error
+    if not low <= number < high:
+        bound = f"at least {low:g}" + (f" and less than {high:g}" if high < math.inf else "")
+        raise DataError(f"{owner}: {name} is {value!r}, expected {bound}, finite")
+    return number
