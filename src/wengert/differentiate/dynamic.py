@@ -20,7 +20,7 @@ from ..core.interpret import Interpreter
 from ..core.primitive import Primitive
 from ..ops.arithmetic import stop_gradient
 from ..ops.array import Array, make
-from ..ops.families import fit
+from ..ops.fitting import fit
 from .sweep import sweep
 from .tape import HookedNode, Leaf, Node, Tape, leaf
 

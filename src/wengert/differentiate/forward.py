@@ -18,7 +18,7 @@ from ..core.interpret import Interpreter, evaluate
 from ..core.primitive import Primitive
 from ..core.program import Program
 from ..ops.array import Array, make, normal
-from ..ops.families import Like, fit, zeros_like
+from ..ops.fitting import Like, fit, zeros_like
 from .record import Recorder
 from .reverse import differentiable, lists_meant_as_arrays
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..core import tree
 from ..core.box import Box, dtype_of, is_inexact, shape_of
 from ..core.errors import DtypeError, ShapeError, UnsupportedError, describe
+from ..ops.fitting import is_complex
 from ..vectorize import vmap
 from .forward import jvp
 from .reverse import check_arguments, differentiable, grad, lists_meant_as_arrays, vjp
@@ -19,10 +20,6 @@ BLOCK = 2**28  # bytes of results at once, where the user names no chunk size
 
 def _size(shape: Sequence[int]) -> int:
     return int(np.prod(shape, dtype=int))
-
-
-def _is_complex(leaf: Any) -> bool:
-    return np.dtype(dtype_of(leaf)).kind == "c"
 
 
 def directions(
@@ -106,7 +103,7 @@ def _forward(
     blocks = []
     factor = 1j if imaginary else 1
     for block in directions(problem.leaves, chunk_size, bytes_each):
-        tangents = [b * factor if _is_complex(b) else b for b in block]
+        tangents = [b * factor if is_complex(b) else b for b in block]
         columns = vmap(lambda *dxs: tree.flatten(jvp(problem, problem.leaves, dxs)[1])[0])(
             *tangents
         )
@@ -178,14 +175,14 @@ def jacobian(
         for y in ys:
             differentiable(y, "jacobian")
         total_out = sum(_size(shape_of(y)) for y in ys)
-        complex_ = any(map(_is_complex, [*xs, *ys]))
+        complex_ = any(map(is_complex, [*xs, *ys]))
         forward = complex_ or mode == "forward" or (mode == "auto" and total_in <= total_out)
         if complex_ and mode == "reverse":
             raise UnsupportedError("jacobian: complex functions take mode='forward' or 'auto'")
         if forward:
             blocks = _forward(problem, chunk_size, 16 * total_out)
             table = _from_columns(blocks, ys, xs)
-            if any(map(_is_complex, xs)):
+            if any(map(is_complex, xs)):
                 _check_holomorphic(
                     table,
                     _from_columns(_forward(problem, chunk_size, 16 * total_out, True), ys, xs),
@@ -205,7 +202,7 @@ def jacobian(
 def _check_holomorphic(table: Any, turned: Any, xs: Sequence[Any]) -> None:
     for row, other in zip(table, turned, strict=True):
         for J, K, x in zip(row, other, xs, strict=True):
-            if isinstance(J, Box) or not _is_complex(x):
+            if isinstance(J, Box) or not is_complex(x):
                 continue
             scale = np.max(np.abs(J), initial=0.0) + np.max(np.abs(K), initial=0.0)
             if np.max(np.abs(1j * J - K), initial=0.0) > 1e-5 * scale:

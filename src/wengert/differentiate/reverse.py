@@ -13,7 +13,8 @@ from ..core import interpret, tree
 from ..core.box import PLAIN, PYTHON_SCALARS, SCALARS, Box, dtype_of, is_inexact, shape_of
 from ..core.errors import DtypeError, ShapeError, describe
 from ..core.protect import own
-from ..ops.families import F8, fit
+from ..ops.families import F8
+from ..ops.fitting import fit
 from .sweep import sweep
 from .tape import Leaf, Node, Tape
 

@@ -18,7 +18,7 @@ from ..core.box import Box
 from ..core.errors import GraphReleased
 from ..core.primitive import Primitive
 from ..ops.array import make
-from ..ops.families import fit
+from ..ops.fitting import fit
 from ..ops.indexing import Erased, Scattered
 from .tape import Leaf, Node, Part
 

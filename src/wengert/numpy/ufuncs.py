@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-
 from ..core.box import Box
 from ..core.errors import ConversionError, ShapeError, UnsupportedError
 from ..ops import inplace

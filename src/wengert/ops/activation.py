@@ -14,7 +14,8 @@ import numpy as np
 from ..core.aval import Aval
 from ..core.interpret import bind
 from ..core.primitive import Doc, Primitive
-from .families import elementwise, fit, general
+from .families import elementwise, general
+from .fitting import fit
 
 
 def _sigmoid_value(x: Any) -> Any:

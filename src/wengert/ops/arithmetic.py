@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval
-from ..core.box import PYTHON_SCALARS, dtype_of
+from ..core.box import PYTHON_SCALARS
 from ..core.primitive import Doc, Interval, NotDifferentiable
-from .families import MINUS_ONE, ONE, absorb, broadcast_infer, elementwise, fit, general, linear
+from .families import MINUS_ONE, ONE, absorb, broadcast_infer, elementwise, general, linear
+from .fitting import fit, is_complex
 
 ANY, POSITIVE, AWAY = Interval(), Interval(0.2, 3.0), Interval(0.3, 3.0)
 
@@ -176,13 +177,9 @@ fabs = elementwise(
 )
 
 
-def _is_complex(x: Any) -> bool:
-    return np.dtype(dtype_of(x)).kind == "c"
-
-
 def _turned(y: Any, x: Any, z: Any) -> Any:
     """What a change z of x does to x/|x|: it turns it, and a real x not at all. Its own adjoint."""
-    return 1j * y * np.imag(np.conj(y) * z) * np.divide(1, np.abs(x)) if _is_complex(x) else None
+    return 1j * y * np.imag(np.conj(y) * z) * np.divide(1, np.abs(x)) if is_complex(x) else None
 
 
 def _sign_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
@@ -230,7 +227,7 @@ conjugate = linear(
 
 
 def _angle_partial(x: Any) -> Any:
-    if not _is_complex(x):
+    if not is_complex(x):
         return 0.0 * x
     modulus = np.abs(x)
     return 1j * x / np.where(modulus == 0, 1, modulus * modulus)

@@ -18,9 +18,9 @@ from ..core.box import BATCHED, PYTHON_SCALARS, Box, innermost
 from ..core.errors import ConversionError, DtypeError, UnsupportedError
 from ..core.primitive import Primitive
 from . import arithmetic as ar
-from . import comparison as cm
 from . import indexing, inplace
 from .methods import Methods
+from .operators import Operators
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
@@ -81,7 +81,7 @@ def lost(x: Array, what: str) -> ConversionError:
     )
 
 
-class Array(Methods, Box):
+class Array(Operators, Methods, Box):
     """An array of wengert: NumPy's operators, methods and functions work on it, and it may carry a
     derivative.
 
@@ -92,7 +92,7 @@ class Array(Methods, Box):
 
     __slots__ = ()
     __array_priority__ = 1000.0
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     # --- NumPy's protocols ------------------------------------------------------------------------
 
@@ -126,116 +126,6 @@ class Array(Methods, Box):
         if self._holds_derivative():
             raise lost(self, "np.asarray or np.array, or an assignment into a plain array,")
         return np.array(self.numpy(), dtype=dtype)
-
-    # --- operators --------------------------------------------------------------------------------
-
-    def __add__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.add, self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.add, other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.subtract, other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.multiply, other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.divide, other, self)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return ar.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return ar.floor_divide(other, self)
-
-    def __mod__(self, other: Any) -> Any:
-        return ar.remainder(self, other)
-
-    def __rmod__(self, other: Any) -> Any:
-        return ar.remainder(other, self)
-
-    def __divmod__(self, other: Any) -> Any:
-        return ar.floor_divide(self, other), ar.remainder(self, other)
-
-    def __rdivmod__(self, other: Any) -> Any:
-        return ar.floor_divide(other, self), ar.remainder(other, self)
-
-    def __pow__(self, other: Any, modulo: None = None) -> Any:
-        return interpret.current.get().binary(ar.power, self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.power, other, self)
-
-    def __neg__(self) -> Any:
-        return interpret.current.get().unary(ar.negative, self)
-
-    def __pos__(self) -> Any:
-        return interpret.current.get().unary(ar.positive, self)
-
-    def __abs__(self) -> Any:
-        return interpret.current.get().unary(ar.absolute, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return np.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return np.matmul(other, self)
-
-    def __invert__(self) -> Any:
-        return cm.invert(self)
-
-    def __and__(self, other: Any) -> Any:
-        return cm.bitwise_and(self, other)
-
-    def __rand__(self, other: Any) -> Any:
-        return cm.bitwise_and(other, self)
-
-    def __or__(self, other: Any) -> Any:
-        return cm.bitwise_or(self, other)
-
-    def __ror__(self, other: Any) -> Any:
-        return cm.bitwise_or(other, self)
-
-    def __xor__(self, other: Any) -> Any:
-        return cm.bitwise_xor(self, other)
-
-    def __rxor__(self, other: Any) -> Any:
-        return cm.bitwise_xor(other, self)
-
-    def __lshift__(self, other: Any) -> Any:
-        return cm.left_shift(self, other)
-
-    def __rshift__(self, other: Any) -> Any:
-        return cm.right_shift(self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return cm.less(self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return cm.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return cm.greater(self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return cm.greater_equal(self, other)
-
-    def __eq__(self, other: Any) -> Any:
-        return False if other is None or isinstance(other, str) else cm.equal(self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        return True if other is None or isinstance(other, str) else cm.not_equal(self, other)
 
     # --- parts, and changes in place --------------------------------------------------------------
 

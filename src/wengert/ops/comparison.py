@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import Doc, Interval, Primitive
-from .families import Like, align, broadcast_infer, elementwise, fit, general
+from .families import align, broadcast_infer, elementwise, general
+from .fitting import Like, fit
 
 
 def _constant(

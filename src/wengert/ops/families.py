@@ -16,69 +16,15 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval
-from ..core.box import dtype_of, shape_of
+from ..core.box import shape_of
 from ..core.interpret import bind
-from ..core.primitive import Doc, Interval, Keep, KeepNothing, Primitive, define
+from ..core.primitive import Doc, Interval, Keep, KeepNothing, NotDifferentiable, Primitive, define
+from .fitting import Like, cast, fit, is_complex, zeros_like
 
 F4, F8 = np.dtype(np.float32), np.dtype(np.float64)
 ONE = "the partial derivative is 1"
 MINUS_ONE = "the partial derivative is -1"
 Partial = Callable[..., Any] | str | None
-
-
-# --- adjoints and tangents that fit ---------------------------------------------------------------
-
-
-def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
-    """``g`` summed to ``shape``, from which it was broadcast; broadcast to it where it is
-    smaller.
-    """
-    have = shape_of(g)
-    extra = len(have) - len(shape)
-    if extra < 0 or any(h == 1 and n != 1 for h, n in zip(have[extra:], shape, strict=True)):
-        g = np.broadcast_to(g, np.broadcast_shapes(have, shape))
-        have, extra = g.shape, len(g.shape) - len(shape)
-    axes = tuple(range(extra)) + tuple(
-        i + extra for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1
-    )
-    if axes:
-        g = np.sum(g, axis=axes)
-    return g if shape_of(g) == shape else np.reshape(g, shape)
-
-
-def cast(g: Any, dtype: Any) -> Any:
-    """``g`` in ``dtype`` (a Python type: of a weak scalar, which only loses an imaginary part)."""
-    have = dtype_of(g)
-    if have is dtype or have == dtype:
-        return g
-    weak = isinstance(dtype, type)
-    is_complex = have is complex or (not isinstance(have, type) and have.kind == "c")
-    if is_complex and (dtype is float if weak else dtype.kind != "c"):
-        g = np.real(g)
-        have = dtype_of(g)
-    if weak or have == dtype:
-        return g
-    return dtype.type(g) if isinstance(have, type) else g.astype(dtype)
-
-
-def fit(g: Any, like: Any) -> Any:
-    """``g`` with the shape and dtype of ``like``, a node or an array: the adjoint of a broadcast or
-    promoted argument.
-    """
-    if type(g) is np.ndarray and g.shape == like.shape and g.dtype is like.dtype:
-        return g
-    if shape_of(g) != like.shape:
-        g = unbroadcast(g, like.shape)
-    return cast(g, like.dtype)
-
-
-class Like:
-    """A shape and a dtype to fit to."""
-
-    __slots__ = ("dtype", "shape")
-
-    def __init__(self, value: Any) -> None:
-        self.shape, self.dtype = shape_of(value), dtype_of(value)
 
 
 # --- elementwise ----------------------------------------------------------------------------------
@@ -117,6 +63,8 @@ def align(xs: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
 
 def names_read(partial: Callable[..., Any], names: Sequence[str]) -> tuple[int, ...]:
     """Positions in ``(None, y, *xs)`` of what ``partial`` names as its parameters."""
+    if isinstance(partial, NotDifferentiable):
+        return ()
     return tuple(
         1 if name == "y" else 2 + names.index(name) for name in signature(partial).parameters
     )
@@ -150,7 +98,7 @@ def elementwise(
     None where the derivative is zero or not meant. ``to_real``: it maps complex to real numbers, so
     that its partials are gradients ∂y/∂a + i ∂y/∂b.
     """
-    names = ("x",) if len(partials) == 1 else ("a", "b", "c")[: len(partials)]
+    names = ("x",) if len(partials) == 1 else ("a", "b", "c", "d")[: len(partials)]
     reads = [None if p is None else names_read(p, names) if callable(p) else () for p in partials]
     rules = [
         _reader(p, r or ()) if callable(p) else p for p, r in zip(partials, reads, strict=True)
@@ -173,7 +121,7 @@ def elementwise(
                 and dtype is not F4
                 and dtype is not float
                 and not to_real
-                and _is_complex(p)
+                and is_complex(p)
             ):
                 p = np.conj(p)
             g = absorb(gy, p) if masked else gy * p
@@ -198,7 +146,7 @@ def elementwise(
                 term = dx if rule is ONE else -dx
             else:
                 p = rule(full)  # type: ignore[operator]
-                if to_real and _is_complex(p):
+                if to_real and is_complex(p):
                     term = np.real(np.conj(p) * dx)
                 else:
                     term = absorb(p, dx) if primitive.selects else dx * p
@@ -224,11 +172,6 @@ def elementwise(
         )
     )
     return primitive
-
-
-def _is_complex(value: Any) -> bool:
-    dtype = dtype_of(value)
-    return dtype is complex or (not isinstance(dtype, type) and dtype.kind == "c")
 
 
 # --- linear ---------------------------------------------------------------------------------------
@@ -277,16 +220,6 @@ def linear(
     return primitive
 
 
-def zeros_like(x: Any) -> Any:
-    """Plain zeros with the shape and dtype of ``x``; what they are written into makes them its
-    own.
-    """
-    dtype = dtype_of(x)
-    if isinstance(dtype, type):
-        return dtype(0)
-    return np.zeros(shape_of(x), dtype)
-
-
 # --- bilinear -------------------------------------------------------------------------------------
 
 
@@ -308,7 +241,7 @@ def bilinear(
 
     def pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
         other = node.saved[3 - i]
-        if _is_complex(other):
+        if is_complex(other):
             other = np.conj(other)
         return fit(transposes[i](gy, other, node.parents[i], node.params), node.parents[i])
 
@@ -400,7 +333,7 @@ def reduction(
         _, y, x = node.saved
         axis = node.params.get("axis")
         p = partial(expanded(y, shape_of(x), axis), x, axis)  # type: ignore[misc]
-        p = np.conj(p) if _is_complex(p) else p
+        p = np.conj(p) if is_complex(p) else p
         g = expanded(gy, shape_of(x), axis)
         return fit(absorb(g, p) if masked else g * p, node.parents[i])
 
@@ -489,8 +422,8 @@ def _absorb_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
 def _absorb_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     _, _, g, p = node.saved
     if i == 0:
-        return fit(absorb(gy, np.conj(p) if _is_complex(p) else p), node.parents[0])
-    return fit(absorb(np.conj(g) if _is_complex(g) else g, gy), node.parents[1])
+        return fit(absorb(gy, np.conj(p) if is_complex(p) else p), node.parents[0])
+    return fit(absorb(np.conj(g) if is_complex(g) else g, gy), node.parents[1])
 
 
 absorb = general(

@@ -18,7 +18,8 @@ from ..core.box import shape_of
 from ..core.errors import BoundsError, DtypeError, ShapeError, describe
 from ..core.primitive import Doc, Interval
 from .activation import sigmoid, softmax
-from .families import Like, align, elementwise, fit, general
+from .families import align, elementwise, general
+from .fitting import Like, fit
 
 SOURCE = "I. Goodfellow et al., Deep Learning, MIT Press 2016, section 6.2"
 

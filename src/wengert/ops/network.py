@@ -16,8 +16,10 @@ from ..core.aval import Aval
 from ..core.box import dtype_of, shape_of
 from ..core.errors import DtypeError, ShapeError, describe
 from ..core.primitive import Doc
-from .families import Like, bilinear, cast, fit, general
+from .families import bilinear, general
+from .fitting import Like, cast, fit
 from .products import swap
+
 
 def rows(x: Any) -> Any:
     """``x`` of shape (…, n) as a matrix (rows, n)."""

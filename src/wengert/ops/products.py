@@ -11,7 +11,8 @@ import numpy as np
 from ..core.aval import Aval
 from ..core.box import shape_of
 from ..core.primitive import Doc
-from .families import bilinear, unbroadcast
+from .families import bilinear
+from .fitting import unbroadcast
 
 # --- matmul ----------------------------------------------------------------------------------------------------------------
 

@@ -17,11 +17,9 @@ from ..core.box import dtype_of, shape_of
 from ..core.interpret import bind
 from ..core.primitive import Doc, Interval, NotDifferentiable, Primitive
 from .families import (
-    Like,
     absorb,
     elementwise,
     expanded,
-    fit,
     general,
     linear,
     normal_axes,
@@ -29,6 +27,7 @@ from .families import (
     reduced_shape,
     reduction,
 )
+from .fitting import Like, fit
 
 AXES = ({"axis": None}, {"axis": 0}, {"axis": (0, 1), "keepdims": True}, {"axis": -1})
 

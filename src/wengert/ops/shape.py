@@ -11,7 +11,8 @@ from ..core.aval import Aval
 from ..core.box import shape_of
 from ..core.interpret import bind
 from ..core.primitive import Doc
-from .families import linear, unbroadcast
+from .families import linear
+from .fitting import unbroadcast
 
 
 def inverse(axes: Sequence[int]) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from ..ops.inplace import held_once
 State = dict[str, np.ndarray]
 
 
-class Optimiser:
+class Optimizer:
     """Changes parameters in place, after ``backward``, by a rule that subclasses write.
 
     A subclass names its settings in ``SETTINGS`` and the arrays it keeps for each parameter in
@@ -32,7 +32,7 @@ class Optimiser:
     def __init__(self, params: Iterable[Any], lr: float) -> None:
         self.parameters = _checked(params, type(self).__name__)
         self.lr = lr
-        self.steps = 0
+        self.steps = [0] * len(self.parameters)
         self.states: list[State | None] = [None] * len(self.parameters)
         self._room: list[np.ndarray] = _scratch(self.parameters)
 
@@ -56,23 +56,19 @@ class Optimiser:
         Raises:
             UnsupportedError: no parameter has a gradient.
         """
-        self.steps += 1
         idle = True
         for k, parameter in enumerate(self.parameters):
             gradient = parameter._node.grad
             if gradient is None:
                 continue
             idle = False
-            value = parameter._value
-            free = type(value) is np.ndarray and _is_free(parameter)
-            if not free:
-                value = np.array(value)
+            free = held_once(parameter)
+            value = parameter._value if free else np.array(parameter._value)
+            self.steps[k] += 1
             self.update(k, value, np.asarray(gradient._value), self._room[k])
-            if not free:
-                parameter._value = value
+            parameter._value = value
             parameter._version = getattr(parameter, "_version", 0) + 1
         if idle:
-            self.steps -= 1
             raise UnsupportedError(
                 f"{type(self).__name__}.step: no parameter has a gradient; call loss.backward() "
                 "before it, with a loss that was computed from these parameters"
@@ -92,11 +88,11 @@ class Optimiser:
     # --- save and load ---------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Settings, the number of steps and what is kept for each parameter, as copies.
+        """Settings, and for each parameter the steps it took and what is kept for it, as copies.
 
-        Numbers and strings by their names; arrays by slot and number of the parameter: ``m.0``.
+        Arrays are named by slot and number of the parameter: ``m.0``; ``steps`` is a list.
         """
-        result: dict[str, Any] = {"kind": type(self).__name__, "steps": self.steps}
+        result: dict[str, Any] = {"kind": type(self).__name__, "steps": list(self.steps)}
         result |= {name: getattr(self, name) for name in ("lr", *self.SETTINGS)}
         for k, kept in enumerate(self.states):
             result |= {f"{name}.{k}": array.copy() for name, array in (kept or {}).items()}
@@ -119,9 +115,14 @@ class Optimiser:
         known = needed | {f"{name}.{k}" for k, kept in enumerate(states) for name in kept or ()}
         if unknown := sorted(state.keys() - known):
             raise DataError(f"{own}.load_state_dict: unknown {', '.join(unknown[:4])}")
+        if len(steps := [int(n) for n in state["steps"]]) != len(self.parameters):
+            raise DataError(
+                f"{own}.load_state_dict: the state is of {len(steps)} parameters, there are "
+                f"{len(self.parameters)}"
+            )
         for name in ("lr", *self.SETTINGS):
             setattr(self, name, state[name])
-        self.steps, self.states = int(state["steps"]), states
+        self.steps, self.states = steps, states
 
     def _kept(self, state: Mapping[str, Any], k: int) -> State | None:
         """What ``state`` holds for parameter ``k``."""
@@ -145,15 +146,10 @@ class Optimiser:
         return f"{type(self).__name__}({len(self.parameters)} parameters, {settings})"
 
 
-def _is_free(parameter: Box) -> bool:
-    """Whether the buffer may be overwritten; ``step`` holds one more reference to it."""
-    return held_once(parameter, 1)
-
-
 def _checked(params: Iterable[Any], name: str) -> list[Any]:
     """The parameters as a list, each once; raises for what can't be trained."""
     if isinstance(params, Box | np.ndarray):
-        raise DtypeError(f"{name}: got one array, expected a list of parameters: [{'x'}]")
+        raise DtypeError(f"{name}: got one array, expected a list of parameters: [x]")
     if not isinstance(params, Iterable):
         hint = "; write model.parameters()" if callable(getattr(params, "parameters", None)) else ""
         raise DtypeError(f"{name}: got {describe(params)}, expected the parameters{hint}")
