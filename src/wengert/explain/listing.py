@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .notation import columns, number, value_text
+from .notation import added, columns, number, value_text
 
 MOST = 200  # lines printed; of more, the first and the last
 
@@ -60,10 +60,7 @@ class Line:
             return ""
         if not all(_is_number(term.value) for term in self.terms):
             return f"{len(self.terms)} contributions"
-        first, *rest = [number(term.value) for term in self.terms]
-        return first + "".join(
-            f" − {text[1:]}" if text.startswith("−") else f" + {text}" for text in rest
-        )
+        return added([number(term.value) for term in self.terms])
 
 
 def _is_number(value: Any) -> bool:

@@ -38,6 +38,20 @@ def factor(x: Any) -> str:
     return f"({text})" if text.startswith(MINUS) or " " in text else text
 
 
+def product(partial: Any, symbol: str) -> str:
+    """``5·v̇1``; a factor of 1 is left out, of −1 its sign."""
+    if partial == 1 or partial == -1:
+        return symbol if partial == 1 else f"{MINUS}{symbol}"
+    return f"{factor(partial)}·{symbol}"
+
+
+def added(terms: Sequence[str]) -> str:
+    """``v̇3 + 2·v̇4 − v̇5``: terms with their signs."""
+    first, *rest = terms
+    signed = [f" {MINUS} {t[1:]}" if t.startswith(MINUS) else f" + {t}" for t in rest]
+    return first + "".join(signed)
+
+
 def value_text(value: Any) -> str:
     """A value in a few words: a number, up to four numbers, or type and range."""
     if isinstance(value, tuple | list) or value is None:

@@ -284,13 +284,3 @@ def _with_sum(line: Line) -> str:
     value = value_text(line.value)
     return f"{line.accumulation} = {value}" if line.accumulation else value
 
-
-def index_of(names: Sequence[str], wanted: str | int, what: str) -> int:
-    """The place of a name or number among ``names``."""
-    from ..core.errors import ShapeError
-
-    if isinstance(wanted, str) and wanted in names:
-        return names.index(wanted)
-    if isinstance(wanted, int) and -len(names) <= wanted < len(names):
-        return range(len(names))[wanted]
-    raise ShapeError(f"trace: no {what} {wanted!r}; there are {', '.join(names)}")

@@ -429,6 +429,8 @@ def view(
     """
     if not isinstance(result, Array) or result._owner is not base._owner:
         return result
+    if inplace.is_scalar(base):
+        return result
     strides = inplace.view_strides(base, function)
     if strides is None:
         return result

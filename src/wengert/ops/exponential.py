@@ -70,9 +70,7 @@ log1p = elementwise(
     value=np.log1p,
     ufunc=np.log1p,
     partials=(lambda x: np.reciprocal(1 + x),),
-    doc=Doc(
-        "ln(1 + x), exact near 0, elementwise.", (Interval(-0.8, 3.0),), source="DLMF 4.7.1"
-    ),
+    doc=Doc("ln(1 + x), exact near 0, elementwise.", (Interval(-0.8, 3.0),), source="DLMF 4.7.1"),
 )
 sqrt = elementwise(
     name="sqrt",

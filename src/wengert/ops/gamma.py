@@ -73,7 +73,9 @@ zeta = elementwise(
     ufunc=ufunc_within(sp.zeta, 1.0),
     partials=(parameter("zeta", "the exponent"), lambda a, b: -a * zeta(a + 1, b)),
     complex=False,
-    doc=Doc("Hurwitz zeta function Σ (b + k)^-a.", (Interval(2, 5), POSITIVE), source="DLMF 25.11.17"),
+    doc=Doc(
+        "Hurwitz zeta function Σ (b + k)^-a.", (Interval(2, 5), POSITIVE), source="DLMF 25.11.17"
+    ),
     samples=orders(2, 5, POSITIVE),
 )
 riemann_zeta = elementwise(
@@ -83,7 +85,7 @@ riemann_zeta = elementwise(
     partials=(parameter("zeta", "the exponent"),),
     complex=False,
     doc=Doc("Riemann zeta function.", (Interval(2, 5),), source="DLMF 25.2.1"),
-    samples=lambda rng: [],
+    samples=lambda rng: [((rng.integers(2, 6, (3,)),), {})],
 )
 gammasgn = of_ufunc(sp.gammasgn, None, summary="Sign of Γ(x).", kinks="0 at the steps")
 
@@ -146,7 +148,12 @@ def _incomplete(ufunc: Any, partial: Callable[..., Any], summary: str, *domain: 
         return cases
 
     return of_ufunc(
-        ufunc, *shapes, partial, summary=summary, domain=domain, source="DLMF 8.8.13, 8.17.1",
+        ufunc,
+        *shapes,
+        partial,
+        summary=summary,
+        domain=domain,
+        source="DLMF 8.8.13, 8.17.1",
         samples=samples,
     )
 

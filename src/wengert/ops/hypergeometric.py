@@ -128,9 +128,9 @@ eval_gegenbauer = _polynomial(
 )
 eval_jacobi = _polynomial(
     sp.eval_jacobi,
-    lambda a, b, c, d: 0.5
-    * (a + b + c + 1)
-    * _below(a, lambda n: sp.eval_jacobi(n, b + 1.0, c + 1.0, d)),
+    lambda a, b, c, d: (
+        0.5 * (a + b + c + 1) * _below(a, lambda n: sp.eval_jacobi(n, b + 1.0, c + 1.0, d))
+    ),
     "Jacobi",
 )
 eval_laguerre = _polynomial(

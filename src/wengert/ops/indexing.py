@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import interpret
 from ..core.aval import Aval
 from ..core.box import Box, shape_of
 from ..core.primitive import Doc
@@ -55,26 +56,38 @@ class Scattered:
         self.index, self.g = index, g
 
     def buffer(self, node: Any, present: Any) -> Any:
-        """What to add into: zeros like the node, or a copy of the adjoint so far, that may be
-        overwritten.
-        """
-        if present is not None:
-            return np.array(present) if not isinstance(present, Box) else present.copy()
-        buffer = np.zeros(node.shape, node.dtype)
-        return buffer if not isinstance(self.g, Box) else self.g._owner.owned(buffer)
+        """What to add into: zeros like the node, or the adjoint so far in a place of its own."""
+        if present is None:
+            present = np.zeros(node.shape, node.dtype)
+        elif not isinstance(present, Box):
+            present = np.array(present)
+        return at_current_level(present, self.g, self.index)
 
     def add_to(self, buffer: Any) -> Any:
         """The buffer with the contribution added, in place where it can be."""
-        if isinstance(self.g, Box) and not isinstance(buffer, Box):
-            buffer = self.g._owner.owned(buffer)
-        entries = self.index if isinstance(self.index, tuple) else (self.index,)
+        buffer = at_current_level(buffer, self.g, self.index)
         if isinstance(buffer, Box) or any(
-            isinstance(e, np.ndarray) and e.dtype.kind in "iu" for e in entries
+            isinstance(e, np.ndarray) and e.dtype.kind in "iu" for e in entries_of(self.index)
         ):
             np.add.at(buffer, self.index, self.g)
         else:
             buffer[self.index] += self.g
         return buffer
+
+
+def entries_of(index: Any) -> tuple[Any, ...]:
+    """The entries of an index."""
+    return index if isinstance(index, tuple) else (index,)
+
+
+def at_current_level(buffer: Any, value: Any, index: Any) -> Any:
+    """``buffer`` as a handle of the current interpreter, if it, what is written into it, or where,
+    is a handle; a handle of the current interpreter as it is.
+    """
+    if not any(isinstance(part, Box) for part in (buffer, value, *entries_of(index))):
+        return buffer
+    level = interpret.current.get()
+    return buffer if isinstance(buffer, Box) and buffer._owner is level else level.owned(buffer)
 
 
 class Erased:
@@ -92,6 +105,7 @@ class Erased:
         g = self.g
         if not overwrite:
             g = g.copy() if isinstance(g, Box) else np.array(g)
+        g = at_current_level(g, None, self.index)
         g[self.index] = 0
         return g
 

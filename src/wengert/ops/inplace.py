@@ -45,6 +45,8 @@ def is_scalar(box: Box) -> bool:
     """Whether NumPy would hold a scalar here, which has no place to write into: ``y += 1`` then
     rebinds the name.
     """
+    if getattr(box, "_base", None) is not None:  # y[0, ...] is an array, with a place in y
+        return False
     inner = innermost(box)
     return type(inner) is not np.ndarray or (box.ndim == 0 and inner.ndim > 0)
 

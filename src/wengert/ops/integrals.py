@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from ..core.box import dtype_of
 from ..core.primitive import Doc, Interval
 from .families import elementwise
+from .fitting import is_complex
 from .scipy_ufunc import of_ufunc, orders, parameter, ufunc_within
 
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -23,10 +23,6 @@ HALF_ROOT_PI = math.sqrt(math.pi) / 2
 ROOT_TWO_PI = math.sqrt(2 * math.pi)
 FAR = 30.0  # from here on the asymptotic series has the smaller error
 ANY, POSITIVE, UNIT = Interval(), Interval(0.3, 3.0), Interval(-0.9, 0.9)
-
-
-def _is_complex(x: Any) -> bool:
-    return np.dtype(dtype_of(x)).kind == "c"
 
 
 # --- error functions ------------------------------------------------------------------------------
@@ -60,7 +56,7 @@ def _tail(t: Any) -> Any:
 def _erfcx_partial(y: Any, x: Any) -> Any:
     """2 x y - 2/√π, which cancels for a large x."""
     near = 2 * x * y - TWO_OVER_ROOT_PI
-    if _is_complex(x):
+    if is_complex(x):
         return near
     far = np.greater(x, FAR)
     inverse = np.reciprocal(np.where(far, x, FAR))
@@ -71,7 +67,7 @@ def _erfcx_partial(y: Any, x: Any) -> Any:
 def _dawsn_partial(y: Any, x: Any) -> Any:
     """1 - 2 x y, which cancels for a large |x|."""
     near = 1 - 2 * x * y
-    if _is_complex(x):
+    if is_complex(x):
         return near
     far = np.greater(np.abs(x), FAR)
     inverse = np.reciprocal(np.where(far, x, FAR))

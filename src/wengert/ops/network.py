@@ -17,7 +17,7 @@ from ..core.box import dtype_of, shape_of
 from ..core.errors import DtypeError, ShapeError, describe
 from ..core.primitive import Doc
 from .families import bilinear, general
-from .fitting import Like, cast, fit
+from .fitting import Like, cast, fit, is_complex
 from .products import swap
 
 
@@ -131,7 +131,7 @@ def _affine_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     if i == 2:
         return fit(np.sum(rows(gy), axis=0), into)
     other = node.saved[3 - i]
-    if dtype_of(other).kind == "c":
+    if is_complex(other):
         other = np.conj(other)
     g = _input_adjoint(gy, other) if i == 0 else _weight_adjoint(gy, other)
     return g if type(g) is np.ndarray and g.dtype is into.dtype else cast(g, into.dtype)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from ..core.box import dtype_of
 from ..core.primitive import REGISTRY, Interval
 from . import bessel, gamma, hypergeometric, integrals  # noqa: F401
 from .array import UFUNCS
+from .fitting import is_complex
 from .scipy_ufunc import of_ufunc
 from .trigonometric import DEGREE
 
@@ -26,11 +26,13 @@ LN2, LN10 = math.log(2.0), math.log(10.0)
 # --- SciPy's own loops of functions that NumPy has too --------------------------------------------
 
 exp2 = of_ufunc(
-    sp.exp2, lambda y: y * LN2, name="special.exp2", summary="2 to the power x.", source="DLMF 4.7.6"
+    sp.exp2,
+    lambda y: y * LN2,
+    name="special.exp2",
+    summary="2 to the power x.",
+    source="DLMF 4.7.6",
 )
-exp10 = of_ufunc(
-    sp.exp10, lambda y: y * LN10, summary="10 to the power x.", source="DLMF 4.7.6"
-)
+exp10 = of_ufunc(sp.exp10, lambda y: y * LN10, summary="10 to the power x.", source="DLMF 4.7.6")
 expm1 = of_ufunc(
     sp.expm1,
     lambda y: y + 1,
@@ -128,8 +130,7 @@ log_expit = of_ufunc(
 
 def _nothing(a: Any, b: Any) -> Any:
     """Where a is 0 and b has no logarithm: the value is 0 there, and so are its derivatives."""
-    is_complex = np.dtype(dtype_of(b)).kind == "c"
-    return np.equal(a, 0) & (np.equal(b, 0) if is_complex else np.less_equal(b, 0))
+    return np.equal(a, 0) & (np.equal(b, 0) if is_complex(b) else np.less_equal(b, 0))
 
 
 def _ratio(a: Any, b: Any) -> Any:

@@ -13,16 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.box import dtype_of
 from ..core.primitive import Doc, Interval
 from .families import elementwise
+from .fitting import is_complex
 
 DEGREE = math.pi / 180
 ANY, UNIT, AWAY = Interval(), Interval(-0.9, 0.9), Interval(0.3, 3.0)
-
-
-def _is_complex(x: Any) -> bool:
-    return np.dtype(dtype_of(x)).kind == "c"
 
 
 # --- trigonometric --------------------------------------------------------------------------------
@@ -156,7 +152,7 @@ tanh = elementwise(
 
 
 def _arcsinh_partial(x: Any) -> Any:
-    if _is_complex(x):
+    if is_complex(x):
         return np.reciprocal(np.sqrt(1 - 1j * x) * np.sqrt(1 + 1j * x))
     return np.reciprocal(np.hypot(x, 1.0))
 
