@@ -5,7 +5,7 @@ What the documentation says of an operation is what its record says; a test hold
 
 from pathlib import Path
 
-import wengert  # noqa: F401  (enters NumPy's primitives)
+import wengert
 import wengert.nn
 import wengert.scipy.special  # noqa: F401  (enters SciPy's)
 from wengert.core.primitive import REGISTRY

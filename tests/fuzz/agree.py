@@ -144,9 +144,25 @@ def check_batched(program: Program) -> None:
                 same(program, ours[k], theirs, f"vmap {axes} of grad beside a loop")
 
 
+def check_single_precision(program: Program) -> None:
+    """In float32 all dtypes are NumPy's, values too, and the gradient is that of float64, nearly."""
+    f, x, z = program.function, program.x.astype(np.float32), program.z.astype(np.float32)
+    want = np.asarray(f(x.copy(), z.copy()))
+    y, g = guarded(program, "float32", lambda: wg.value_and_grad(f, argnums=(0, 1))(x, z))
+    if np.asarray(y).dtype != want.dtype:
+        fail(program, f"float32: the value has dtype {np.asarray(y).dtype}, NumPy's {want.dtype}")
+    same(program, y, want, "float32", 1e-5)
+    exact = wg.grad(f, argnums=(0, 1))(program.x, program.z)
+    for part, wide, argument in zip(g, exact, (x, z), strict=True):
+        if part.dtype != np.float32 or part.shape != argument.shape:
+            fail(program, f"float32: a gradient of {part.dtype}{part.shape}")
+        same(program, part, wide, "gradient in float32 beside float64", 1e-3)
+
+
 CHECKS = {
     "values": check_values,
     "first order": check_first_order,
     "second order": check_second_order,
     "batched": check_batched,
+    "single precision": check_single_precision,
 }

@@ -5,6 +5,7 @@ under NEP 50.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,12 @@ class Aval:
 
 def aval_of(value: Any) -> Aval:
     """The type of an array, a handle, or a scalar."""
-    dtype = dtype_of(value)
+    return _interned(shape_of(value), dtype_of(value))
+
+
+@lru_cache(maxsize=4096)
+def _interned(shape: tuple[int, ...], dtype: Any) -> Aval:
+    """One object for each type: recording asks for many."""
     if isinstance(dtype, type):
-        return Aval(shape_of(value), WEAK_DTYPES[dtype], weak=True)
-    return Aval(shape_of(value), dtype)
+        return Aval(shape, WEAK_DTYPES[dtype], weak=True)
+    return Aval(shape, dtype)

@@ -53,6 +53,10 @@ class InPlaceError(WengertError, RuntimeError):
     """A change in place that would make a derivative wrong."""
 
 
+class ReadOnlyError(InPlaceError, ValueError):
+    """A write through a view that NumPy makes read-only: of ``broadcast_to``, ``diagonal``."""
+
+
 class GraphReleased(WengertError, RuntimeError):
     """``backward`` through a graph whose saved values an earlier ``backward`` released."""
 

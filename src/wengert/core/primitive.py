@@ -118,6 +118,7 @@ class Primitive:
     residual: Callable[..., Any] | None = None
     selects: bool = False
     spreads: bool = True
+    tame: bool = False
     calls_user: bool = False
     multiple: bool = False
     complex: bool = True

@@ -43,11 +43,13 @@ class Var:
         return f"<Var {self.name or hex(id(self))}: {self.aval}>"
 
 
-@dataclass(frozen=True, eq=False)
 class Literal:
     """A number written into an equation: a Python or a NumPy scalar."""
 
-    value: Any
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
     @property
     def aval(self) -> Aval:
@@ -61,15 +63,21 @@ class Literal:
 Atom = Var | Literal
 
 
-@dataclass(frozen=True, eq=False)
 class Equation:
     """One line of the Wengert list. ``source``: ``file.py:12``, the user's line, or empty."""
 
-    primitive: Primitive
-    inputs: tuple[Atom, ...]
-    outputs: tuple[Var, ...]
-    params: Mapping[str, Any] = field(default_factory=dict)
-    source: str = ""
+    __slots__ = ("inputs", "outputs", "params", "primitive", "source")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        inputs: tuple[Atom, ...],
+        outputs: tuple[Var, ...],
+        params: dict[str, Any],
+        source: str = "",
+    ) -> None:
+        self.primitive, self.inputs, self.outputs = primitive, inputs, outputs
+        self.params, self.source = params, source
 
     def __repr__(self) -> str:
         names = Names()

@@ -57,16 +57,23 @@ def own(value: Any, locks: list[Locked]) -> Any:
     """
     if type(value) is not np.ndarray:
         return value
-    if value.nbytes <= COPY_UP_TO:
+    if value.nbytes <= COPY_UP_TO and value.flags.forc:  # a copy of a strided one has other strides
         return value.copy("K")
     locks.append(Locked(value))
     return value
 
 
-def protect(saved: Any, foreign: list[Any]) -> tuple[Any, list[Locked]]:
-    """``saved`` with the arrays of ``foreign`` in it copied, or locked; and the locks to keep."""
+class Protected(tuple[Any, ...]):
+    """What a node has saved, with the locks on it."""
+
+    locks: list[Locked]
+
+
+def protect(saved: Any, foreign: list[Any]) -> tuple[Any, ...]:
+    """``saved`` with the arrays of ``foreign`` in it copied, or locked for as long as it lives."""
     locks: list[Locked] = []
-    kept = [
+    kept = Protected(
         own(value, locks) if any(value is array for array in foreign) else value for value in saved
-    ]
-    return tuple(kept), locks
+    )
+    kept.locks = locks
+    return kept

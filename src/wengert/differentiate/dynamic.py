@@ -18,6 +18,7 @@ from ..core.box import Box, is_inexact
 from ..core.errors import ConversionError, DtypeError, ShapeError, UnsupportedError
 from ..core.interpret import Interpreter
 from ..core.primitive import Primitive
+from ..core.quiet import quiet
 from ..ops.arithmetic import stop_gradient
 from ..ops.array import Array, make
 from ..ops.fitting import fit
@@ -80,7 +81,7 @@ class Root(Tape):
             )
         if isinstance(gradient, Array) and not create_graph:
             gradient = gradient._value
-        with np.errstate(all="ignore"):
+        with quiet():
             if create_graph:
                 sweep([(node, fit(gradient, node))], False, accumulate, tracked)
             else:

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..core import interpret, tree
-from ..core.box import Box, dtype_of, is_inexact, shape_of
+from ..core.box import PLAIN, Box, dtype_of, is_inexact, shape_of
 from ..core.errors import DtypeError, ShapeError, describe
-from ..core.interpret import Interpreter, evaluate
+from ..core.interpret import Interpreter, apply, evaluate
 from ..core.primitive import Primitive
 from ..core.program import Program
+from ..core.quiet import quiet
 from ..ops.array import Array, make, normal
 from ..ops.fitting import Like, fit, zeros_like
 from .record import Recorder
@@ -34,33 +35,52 @@ class Forward(Interpreter):
         return make(self, value, None)
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        values, tangents, mine, active = [], [], False, False
+        values, tangents, mine, active, plain = [], [], False, False, True
         for arg in args:
             tangent = None
             if isinstance(arg, Box):
-                arg.refresh()
+                if type(arg) is not Array:
+                    arg.refresh()
                 if arg._owner is self:
                     mine, tangent, arg = True, arg._node, arg._value
-                    active = active or tangent is not None
-            elif type(arg) is not np.ndarray:
+                    if tangent is not None:
+                        active = True
+                        plain = plain and type(tangent) in PLAIN
+            elif type(arg) not in PLAIN:
                 arg = normal(primitive, arg)
+            plain = plain and type(arg) in PLAIN
             values.append(arg)
             tangents.append(tangent)
-        y = evaluate(self.parent, primitive, values, params)
+        if plain:
+            y = apply(primitive, values, params)
+        else:
+            y = evaluate(self.parent, primitive, values, params)
         if not mine:
             return y
-        dy = self._tangent(primitive, y, values, tangents, params) if active else None
+        dy = self._tangent(primitive, y, values, tangents, params, plain) if active else None
         if type(y) is not tuple:
             return make(self, y, dy)
         return tuple(make(self, part, None if dy is None else dy[k]) for k, part in enumerate(y))
 
     def _tangent(
-        self, primitive: Primitive, y: Any, values: Any, tangents: Any, params: dict[str, Any]
+        self,
+        primitive: Primitive,
+        y: Any,
+        values: Any,
+        tangents: Any,
+        params: dict[str, Any],
+        plain: bool,
     ) -> Any:
+        """The rule's tangent, computed under the parent; the rule's own warnings are no news."""
         if type(y) is not tuple and not is_inexact(y):
             return None
+        if plain:
+            if primitive.tame:
+                return primitive.jvp(y, values, tangents, params)
+            with quiet():
+                return primitive.jvp(y, values, tangents, params)
         assert self.parent is not None
-        with interpret.under(self.parent), np.errstate(all="ignore"):
+        with interpret.under(self.parent), quiet():
             return primitive.jvp(y, values, tangents, params)
 
 
@@ -176,7 +196,8 @@ def zero_tangent(y: Any) -> Any:
     zeros.
     """
     if isinstance(y, Box):
-        return zeros_like(y)[()] if is_inexact(y) else np.zeros(y.shape)[()]
+        zero = zeros_like(y) if is_inexact(y) else np.zeros(y.shape)
+        return zero[()] if isinstance(zero, np.ndarray) else zero
     if not isinstance(y, np.ndarray | np.generic | int | float | complex):
         return None
     return zeros_like(y) if is_inexact(y) else np.zeros(np.shape(y))[()]
@@ -218,7 +239,7 @@ class Linearized:
             for leaf, other in zip(leaves, others, strict=True)
             if (dx := tangent_for(leaf, other, "linearize")) is not None
         ]
-        with np.errstate(all="ignore"):
+        with quiet():
             dys = iter(self.program.run(*values))
         leaves = [own(next(dys)) if y is None else zero_tangent(y[0]) for y in self.constant]
         return tree.unflatten(self.out_def, leaves)

@@ -65,18 +65,18 @@ class Recorder(Interpreter):
         return make(self, value, var)
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        values, variables, mine = [], [], False
+        values, variables, mine, active = [], [], False, False
         for arg in args:
             var = None
             if isinstance(arg, Box):
                 arg.refresh()
                 if arg._owner is self:
                     mine, var, arg = True, read(arg), arg._value
+                    active = active or var is not None
             elif type(arg) is not np.ndarray:
                 arg = normal(primitive, arg)
             values.append(arg)
             variables.append(var)
-        active = any(var is not None for var in variables)
         if active and "donate" in params:  # a variable keeps the value that it was defined with
             params = {key: value for key, value in params.items() if key != "donate"}
         y = evaluate(self.parent, primitive, values, params)
@@ -98,16 +98,23 @@ class Recorder(Interpreter):
         y: Any,
     ) -> Any:
         """Append the equation; handles on its outputs."""
-        pairs = zip(values, variables, strict=True)
-        inputs = tuple(self.constant(value) if var is None else var for value, var in pairs)
-        parts = y if type(y) is tuple else (y,)
-        outputs = tuple(Var(aval_of(part)) for part in parts)
-        self.equations.append(Equation(primitive, inputs, outputs, params, user_line(3)))
-        handles = []
-        for var, part in zip(outputs, parts, strict=True):
+        inputs = tuple(
+            [
+                self.constant(value) if var is None else var
+                for value, var in zip(values, variables, strict=True)
+            ]
+        )
+        source = user_line(3)
+        if type(y) is not tuple:
+            var = Var(aval_of(y))
+            self.equations.append(Equation(primitive, inputs, (var,), params, source))
+            self._note(var, y)
+            return make(self, y, var)
+        outputs = tuple([Var(aval_of(part)) for part in y])
+        self.equations.append(Equation(primitive, inputs, outputs, params, source))
+        for var, part in zip(outputs, y, strict=True):
             self._note(var, part)
-            handles.append(make(self, part, var))
-        return tuple(handles) if type(y) is tuple else handles[0]
+        return tuple([make(self, part, var) for part, var in zip(y, outputs, strict=True)])
 
     def _note(self, var: Var, value: Any) -> None:
         if self.keep:

@@ -13,6 +13,7 @@ from ..core import interpret, tree
 from ..core.box import PLAIN, PYTHON_SCALARS, SCALARS, Box, dtype_of, is_inexact, shape_of
 from ..core.errors import DtypeError, ShapeError, describe
 from ..core.protect import own
+from ..core.quiet import quiet
 from ..ops.families import F8
 from ..ops.fitting import fit
 from .sweep import sweep
@@ -128,7 +129,7 @@ class Pullback:
     def pull(self, seeds: Sequence[tuple[Node, Any]]) -> tuple[Any, ...]:
         """The gradients for adjoints that are known to fit."""
         adjoints: dict[Leaf, Any] = {}
-        with np.errstate(all="ignore"):
+        with quiet():
             sweep(seeds, not self.retain, adjoints.__setitem__)
         seen: set[int] = set()
         return tuple([one.gradient(adjoints, seen) for one in self.inputs])

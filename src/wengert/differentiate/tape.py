@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval
-from ..core.box import SCALAR_DTYPES, SCALARS, Box, dtype_of, is_inexact, shape_of
+from ..core.box import PLAIN, SCALAR_DTYPES, SCALARS, Box, dtype_of, is_inexact, shape_of
 from ..core.errors import operation_error
-from ..core.interpret import Interpreter, escaped, evaluate, under
+from ..core.interpret import Interpreter, apply, escaped, evaluate, under
 from ..core.primitive import Doc, NotDifferentiable, Primitive
 from ..core.protect import protect
 from ..ops.array import Array, make, normal
@@ -199,14 +199,20 @@ class Tape(Interpreter):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         values, parents, foreign = [], [], []
         mask, bit, mine = 0, 1, False
+        plain = True  # whether all values are NumPy's own, so that the level below is NumPy itself
         for arg in args:
             node = None
-            if isinstance(arg, Box):
-                arg.refresh()
+            kind = type(arg)
+            if kind is np.ndarray:
+                foreign.append(arg)
+            elif isinstance(arg, Box):
+                if kind is not Array:
+                    arg.refresh()
                 if arg._owner is self:
                     mine, node, arg = True, arg._node, arg._value
-            elif type(arg) is np.ndarray:
-                foreign.append(arg)
+                    plain = plain and type(arg) in PLAIN
+                else:
+                    plain = False
             else:
                 arg = normal(primitive, arg)
             if node is not None:
@@ -216,18 +222,19 @@ class Tape(Interpreter):
             parents.append(node)
         if mask and primitive.residual is not None:
             return self._with_rule(primitive, values, parents, params)
-        y = evaluate(self.parent, primitive, values, params)
+        if plain:
+            y = apply(primitive, values, params)
+        else:
+            y = evaluate(self.parent, primitive, values, params)
         if not mine:
             return y
         saver = primitive.keep[mask] if mask else False
         if saver is False:
             return wrap(self, y, None)
         saved = saver((None, y, *values)) if saver is not None else None
-        locks = None
         if foreign and saved is not None:
-            saved, locks = protect(saved, foreign)
-        node = node_for(primitive, parents, saved if not locks else (*saved, locks), params, y)
-        return wrap(self, y, node)
+            saved = protect(saved, foreign)
+        return wrap(self, y, node_for(primitive, parents, saved, params, y))
 
     def _with_rule(
         self, primitive: Primitive, values: Any, parents: Any, params: dict[str, Any]

@@ -16,10 +16,10 @@ from ..core.box import Box, innermost, is_inexact, shape_of
 from ..core.errors import DtypeError, ShapeError, describe
 from ..core.program import Equation, Var
 from ..differentiate.sweep import Adjoints, sweep
-from ..differentiate.tape import Node, Part, Tape
+from ..differentiate.tape import Node, Part, Tape, projection
 from ..ops.families import fit
 from ..ops.indexing import Erased, Scattered
-from .listing import Listing, Term
+from .listing import Listing, Term, shortened
 from .notation import added, marked, product
 from .tangent_list import local_partial
 
@@ -70,11 +70,11 @@ def adjoint_lines(trace: Trace, seeds: Any, mark: str) -> Listing:
     with np.errstate(all="ignore"):
         sweep(started, False, lambda leaf, g: None, watched.visit, watched)
     equations = equations_by_node(trace, handles)
-    lines = []
+    lines, printed = [], set(shortened(trace.variables))
     for var in reversed(trace.variables):
         node = handles[var]._node
         log = watched.log.get(node.number, []) if node is not None else []
-        terms = [term(trace, var, child, equations, g) for child, g in log]
+        terms = terms_of(trace, var, log, equations, var in printed)
         value = total(trace, var, [entry.value for entry in terms])
         lines.append(trace.line(var, mark, text_of(terms, mark), value, terms))
     what = f"{marked('v', mark)} = ∂{result_name(trace)}/∂v"
@@ -114,23 +114,33 @@ def equations_by_node(trace: Trace, handles: dict[Var, Any]) -> dict[int, Equati
     for var, eqn in trace.equations.items():
         node = handles[var]._node
         if node is not None:
-            found[node.number if len(eqn.outputs) == 1 else node.parents[0].number] = eqn
+            found[node.parents[0].number if node.primitive is projection else node.number] = eqn
     return found
 
 
-def term(
-    trace: Trace, var: Var, child: Node | None, equations: dict[int, Equation], g: Any
-) -> Term:
-    """A contribution as the list shows it."""
-    if child is None:
-        return Term("", g)
-    eqn = equations[child.number]
-    name = ", ".join(trace.names[output] for output in eqn.outputs)
-    count = sum(atom is var for atom in eqn.inputs)
-    partial = local_partial(trace, eqn.outputs[0], eqn.inputs.index(var)) if count == 1 else None
-    if partial is not None and np.isfinite(partial) and np.isnan(g):
+def terms_of(
+    trace: Trace,
+    var: Var,
+    log: list[tuple[Node | None, Any]],
+    equations: dict[int, Equation],
+    partials: bool,
+) -> list[Term]:
+    """The contributions to an adjoint, in the order in which the sweep added them."""
+    terms = []
+    for k, (child, g) in enumerate(log):
+        if child is None:
+            terms.append(Term("", g))
+            continue
+        eqn = equations[child.number]
+        name = ", ".join(trace.names[output] for output in eqn.outputs)
+        # the sweep goes through the inputs of an equation from the last to the first
+        places = [i for i, atom in enumerate(eqn.inputs) if atom is var][::-1]
+        same = [n for n, (other, _) in enumerate(log) if other is child] if partials else []
         partial = None
-    return Term(name, g, partial, summed_axes(eqn, var))
+        if partials and len(same) == len(places):
+            partial = local_partial(trace, eqn.outputs[0], places[same.index(k)])
+        terms.append(Term(name, g, partial, summed_axes(eqn, var)))
+    return terms
 
 
 def summed_axes(eqn: Equation, var: Var) -> tuple[int, ...]:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from .notation import added, columns, number, value_text
+import numpy as np
 
+from .notation import added, columns, is_short, value_text
+
+T = TypeVar("T")
+FEW = 8  # contributions written out
 MOST = 200  # lines printed; of more, the first and the last
 
 
@@ -58,13 +62,11 @@ class Line:
         """``5 + 0.5`` where several contributions were added, else empty."""
         if len(self.terms) < 2:
             return ""
-        if not all(_is_number(term.value) for term in self.terms):
+        if len(self.terms) > FEW or not all(is_short(term.value) for term in self.terms):
             return f"{len(self.terms)} contributions"
-        return added([number(term.value) for term in self.terms])
-
-
-def _is_number(value: Any) -> bool:
-    return getattr(value, "ndim", 0) == 0
+        texts = [value_text(term.value) for term in self.terms]
+        complex_ones = any(np.iscomplexobj(term.value) for term in self.terms)
+        return added([f"({text})" for text in texts] if complex_ones else texts)
 
 
 class Listing(Sequence[Line]):
@@ -113,7 +115,7 @@ class Listing(Sequence[Line]):
         return str(self)
 
 
-def shortened(lines: Sequence[Any]) -> Sequence[Any]:
+def shortened(lines: Sequence[T]) -> Sequence[T]:
     """The lines that are printed."""
     return lines if len(lines) <= MOST else [*lines[: MOST // 2], *lines[-(MOST // 2) :]]
 

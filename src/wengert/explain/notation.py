@@ -59,9 +59,14 @@ def value_text(value: Any) -> str:
     if np.ndim(value) == 0:
         return number(np.asarray(value).item())
     array = np.asarray(value)
-    if array.ndim == 1 and 0 < array.size <= 4:
+    if is_short(array):
         return f"[{', '.join(number(x) for x in array.tolist())}]"
     return f"{describe(array)}{summary(array)}"
+
+
+def is_short(value: Any) -> bool:
+    """Whether a value is written out: a number, or a vector of up to four."""
+    return np.ndim(value) == 0 or (np.ndim(value) == 1 and 0 < np.size(value) <= 4)
 
 
 def summary(array: np.ndarray[Any, Any]) -> str:
@@ -77,6 +82,8 @@ def summary(array: np.ndarray[Any, Any]) -> str:
     note = f", {lost} not finite" if lost else ""
     if not finite.size:
         return note
+    if finite.min() == finite.max():
+        return f" all {number(finite.min())}{note}"
     mean = np.mean(finite, dtype=float)
     return f" {number(finite.min())} … {number(mean)} … {number(finite.max())}{note}"
 
@@ -84,7 +91,13 @@ def summary(array: np.ndarray[Any, Any]) -> str:
 def operation(eqn: Equation, names: Sequence[str]) -> str:
     """The right-hand side as a lecture writes it: ``ln v1``, ``v1·v2``, ``sum(v3; axis=0)``."""
     hidden = (None, False)
-    params = {key: value for key, value in eqn.params.items() if not _is_one_of(value, hidden)}
+    params = {
+        key: value[0] if isinstance(value, tuple) and len(value) == 1 and key == "axis" else value
+        for key, value in eqn.params.items()
+        if not _is_one_of(value, hidden)
+    }
+    if "ᵀ" in eqn.primitive.notation and params.get("axes") == (1, 0):
+        del params["axes"]
     rules = params.get("rules")
     name = getattr(rules, "name", NAMES.get(eqn.primitive.name, eqn.primitive.name))
     if not eqn.primitive.notation and (rules is not None or not params):

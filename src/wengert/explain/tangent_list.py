@@ -17,7 +17,7 @@ from ..core.errors import DtypeError, ShapeError, describe
 from ..core.program import Var
 from ..differentiate.forward import Forward, tangent_for
 from ..ops.array import make
-from .listing import Listing
+from .listing import Listing, shortened
 from .names import index_of
 from .notation import added, marked, product, value_text
 
@@ -36,10 +36,10 @@ def tangent_lines(trace: Trace, seeds: Any, mark: str) -> Listing:
     ]
     with interpret.under(forward):
         held = trace.program.run_all(*handles)
-    lines = []
+    lines, printed = [], set(shortened(trace.variables))
     for var in trace.variables:
         value = tangent_of(held[var], trace.value(var))
-        text = "" if var in trace.program.inputs else derivation(trace, var, held, mark)
+        text = derivation(trace, var, held, mark) if var in printed else ""
         lines.append(trace.line(var, mark, text, value))
     what = marked("v", mark)
     title = f"tangent list of {trace.program.name}, {what} = {direction(trace, seeds, tangents)}"
@@ -56,9 +56,9 @@ def tangent_of(handle: Any, value: Any) -> Any:
 
 def derivation(trace: Trace, var: Var, held: Mapping[Var, Any], mark: str) -> str:
     """``5·v̇1 + 2·v̇2``: the local partial derivatives, of an equation between numbers."""
-    eqn = trace.equations[var]
-    if not is_inexact(trace.value(var)):
+    if var not in trace.equations or not is_inexact(trace.value(var)):
         return ""
+    eqn = trace.equations[var]
     terms, numbers = [], True
     for i, atom in enumerate(eqn.inputs):
         if not isinstance(atom, Var) or tangent_of(held[atom], trace.value(atom)) is None:
@@ -85,8 +85,11 @@ def local_partial(trace: Trace, var: Var, i: int) -> Any:
         return None
     tangents = [None] * len(values)
     tangents[i] = np.ones((), np.asarray(values[i]).dtype)[()]
+    several = eqn.primitive.multiple
     with np.errstate(all="ignore"):
-        partial = eqn.primitive.jvp(y, values, tangents, dict(eqn.params))
+        partial = eqn.primitive.jvp((y,) if several else y, values, tangents, dict(eqn.params))
+    if several and partial is not None:
+        (partial,) = partial
     return 0.0 if partial is None else partial
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core import interpret
 from ..core.box import Box, shape_of
-from ..core.errors import DtypeError, ShapeError, describe
-from ..core.interpret import bind
+from ..core.errors import ShapeError, describe
+from ..core.interpret import apply, bind
+from ..core.primitive import Primitive
 from ..ops import activation, arithmetic, loss, network
 from ..ops.array import normal
 
@@ -26,6 +28,13 @@ __all__ = [
     "softmax",
     "tanh",
 ]
+
+
+def _unary(primitive: Primitive, x: Any) -> Any:
+    """``primitive(x)``, by the interpreter's short way for one argument."""
+    if isinstance(x, Box):
+        return interpret.current.get().unary(primitive, x)
+    return apply(primitive, (x,), {})
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -58,7 +67,7 @@ def sigmoid(x: Any) -> Any:
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    return bind(activation.sigmoid, x)
+    return _unary(activation.sigmoid, x)
 
 
 def tanh(x: Any) -> Any:
@@ -68,7 +77,7 @@ def tanh(x: Any) -> Any:
 
 def relu(x: Any) -> Any:
     """max(x, 0), elementwise; its derivative at 0 is 0."""
-    return bind(arithmetic.relu, x)
+    return _unary(arithmetic.relu, x)
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
@@ -114,8 +123,6 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     >>> float(cross_entropy(np.zeros((2, 4)), np.array([0, 3])))  # log 4
     1.3862943611198906
     """
-    if isinstance(labels, Box) and labels._node is not None and labels.dtype.kind == "f":
-        raise DtypeError(f"cross_entropy: labels are {describe(labels)}, expected integers")
     return bind(loss.cross_entropy, logits, labels)
 
 

@@ -6,20 +6,22 @@ from ..core.primitive import REGISTRY
 from ..ops import (
     arithmetic,
     comparison,
+    convolution,
     exponential,
     indexing,
     products,
     reduction,
+    rounding,
     shape,
     trigonometric,
 )
 from ..ops.array import UFUNCS
-from . import reductions, shapes, ufuncs
+from . import elementwise, numerics, reductions, shapes, ufuncs
 
 # importing a module enters its primitives in the registry, its functions in the table
 ENTERED = (
-    *(arithmetic, comparison, exponential, indexing, products, reduction, shape, trigonometric),
-    *(reductions, shapes, ufuncs),
+    *(arithmetic, comparison, convolution, exponential, indexing, products, reduction),
+    *(rounding, shape, trigonometric, elementwise, numerics, reductions, shapes, ufuncs),
 )
 
 UFUNCS.update({primitive.ufunc: primitive for primitive in REGISTRY.values() if primitive.ufunc})

@@ -1,50 +1,55 @@
-"""NumPy's functions on shapes, for handles."""
+"""NumPy's functions that look at an array in another shape: views, where NumPy makes views."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..core.box import Box, shape_of
-from ..core.errors import ConversionError, ShapeError, UnsupportedError
+from ..core.errors import ShapeError, UnsupportedError
 from ..ops import arithmetic as ar
 from ..ops import inplace, shape
 from ..ops.array import Array, implements, view
+from .arguments import as_array, as_shape, looked_at, one_axis, only_read, some_axes
 
 
-def as_array(x: Any) -> Any:
-    """A handle as it is; lists of handles stacked; anything else as a NumPy array."""
-    if isinstance(x, Box):
-        return x
-    if isinstance(x, list | tuple) and any(isinstance(item, Box | list | tuple) for item in x):
-        return np.stack([as_array(item) for item in x])
-    return np.asarray(x)
+def _dummy(a: Any) -> np.ndarray[Any, Any]:
+    """An array with the shape and strides that ``a`` has in the NumPy program."""
+    strides = inplace.strides_of(a)
+    return np.lib.stride_tricks.as_strided(np.zeros((), a.dtype), a.shape, strides, writeable=False)
 
 
-def looked_at(x: Any, primitive: Any, params: dict[str, Any], function: Any, back: Any) -> Any:
-    """``primitive`` of ``x`` as a view; ``back(new)`` is the inverse, for writing through it."""
-    if not isinstance(x, Array):
-        return function(x)
-    result = primitive(x, **params)
-    return view(x, result, primitive, params, function, lambda base, new: inplace.replace(base, back(new)))
+# --- reshape ---------------------------------------------------------------------------------------
 
 
 @implements(np.reshape)
-def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None) -> Any:
-    target = shape if shape is not None else newshape
-    lengths = (target,) if not isinstance(target, tuple | list) else tuple(target)
-    lengths = tuple(int(n) for n in lengths)
+def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
+    lengths = _lengths(a, as_shape(shape))
+    if order == "A":
+        flags = _dummy(a).flags
+        order = "F" if flags.f_contiguous and not flags.c_contiguous else "C"
     if order == "F":
-        return np.transpose(reshape(np.transpose(a), lengths[::-1]))
+        result = np.transpose(_reshaped(np.transpose(a), lengths[::-1]))
+    else:
+        result = _reshaped(a, lengths)
+    if copy is False and getattr(result, "_base", None) is None:
+        raise ShapeError(f"reshape: {a.shape} can't become {lengths} without a copy")
+    return result.copy() if copy else result
+
+
+def _lengths(a: Any, lengths: tuple[int, ...]) -> tuple[int, ...]:
+    """``lengths`` with -1 replaced by what is left. Raises ``ShapeError`` where they do not fit."""
+    size = a.size
     if -1 in lengths:
-        known = int(np.prod([n for n in lengths if n != -1]))
-        if lengths.count(-1) > 1 or not known or a.size % known:
+        known = math.prod(n for n in lengths if n != -1)
+        if lengths.count(-1) > 1 or not known or size % known:
             raise ShapeError(f"reshape: can't reshape {a.shape} into {lengths}")
-        lengths = tuple(a.size // known if n == -1 else n for n in lengths)
-    if int(np.prod(lengths)) != a.size:
-        raise ShapeError(f"reshape: can't reshape {a.shape}, {a.size} elements, into {lengths}")
-    return _reshaped(a, lengths)
+        lengths = tuple(size // known if n == -1 else n for n in lengths)
+    if math.prod(lengths) != size or min(lengths, default=0) < 0:
+        raise ShapeError(f"reshape: can't reshape {a.shape}, {size} elements, into {lengths}")
+    return lengths
 
 
 def _reshaped(a: Any, lengths: tuple[int, ...]) -> Any:
@@ -58,88 +63,210 @@ def _reshaped(a: Any, lengths: tuple[int, ...]) -> Any:
     )
 
 
+@implements(np.ravel)
+def ravel(a: Any, order: str = "C") -> Any:
+    if order == "K":
+        strides = inplace.strides_of(a)
+        a = np.transpose(a, sorted(range(a.ndim), key=lambda k: -abs(strides[k])))
+        order = "C"
+    return np.reshape(a, (a.size,), order=order)  # type: ignore[call-overload]
+
+
+@implements(np.expand_dims)
+def expand_dims(a: Any, axis: Any) -> Any:
+    count = len(axis) if isinstance(axis, tuple | list) else 1
+    axes = some_axes("expand_dims", axis, a.ndim + count)
+    lengths = iter(a.shape)
+    return _reshaped(a, tuple(1 if k in axes else next(lengths) for k in range(a.ndim + count)))
+
+
+@implements(np.squeeze)
+def squeeze(a: Any, axis: Any = None) -> Any:
+    lengths = a.shape
+    if axis is None:
+        return _reshaped(a, tuple(n for n in lengths if n != 1))
+    axes = some_axes("squeeze", axis, a.ndim)
+    if any(lengths[k] != 1 for k in axes):
+        raise ShapeError(f"squeeze: the axes {axes} of {lengths} must have length 1")
+    return _reshaped(a, tuple(n for k, n in enumerate(lengths) if k not in axes))
+
+
+def _at_least(count: int, places: Any, arrays: tuple[Any, ...]) -> Any:
+    """Arrays with ones added to their shapes, ``places(shape)``, where they have fewer axes."""
+    results = []
+    for array in arrays:
+        x = as_array(array)
+        results.append(x if x.ndim >= count else np.reshape(x, places(x.shape)))
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+@implements(np.atleast_1d)
+def atleast_1d(*arys: Any) -> Any:
+    return _at_least(1, lambda lengths: (1,), arys)
+
+
+@implements(np.atleast_2d)
+def atleast_2d(*arys: Any) -> Any:
+    return _at_least(2, lambda lengths: (1, *(lengths or (1,))), arys)
+
+
+@implements(np.atleast_3d)
+def atleast_3d(*arys: Any) -> Any:
+    return _at_least(3, lambda lengths: (*((1, *lengths) if len(lengths) < 2 else lengths), 1)
+                     if lengths else (1, 1, 1), arys)
+
+
+# --- the order of axes -----------------------------------------------------------------------------
+
+
 @implements(np.transpose)
 def transpose(a: Any, axes: Any = None) -> Any:
     ndim = a.ndim
     if axes is None:
-        axes = range(ndim)[::-1]
-    if sorted(range(ndim)[k] if -ndim <= k < ndim else ndim for k in axes) != list(range(ndim)):
-        raise ShapeError(f"transpose: axes {tuple(axes)} are not a permutation of the {ndim} axes of {a.shape}")
-    axes = tuple(range(ndim)[k] for k in axes)
-    inverse = tuple(int(k) for k in np.argsort(axes))
+        order = tuple(range(ndim))[::-1]
+    else:
+        order = some_axes("transpose", tuple(axes), ndim)
+        if len(order) != ndim:
+            raise ShapeError(
+                f"transpose: axes {tuple(axes)} are not a permutation of the {ndim} axes of "
+                f"{a.shape}"
+            )
+    back = shape.inverse(order)
     return looked_at(
-        a, shape.transpose, {"axes": axes}, lambda x: np.transpose(x, axes), lambda new: np.transpose(new, inverse)
+        a,
+        shape.transpose,
+        {"axes": order},
+        lambda x: np.transpose(x, order),
+        lambda new: np.transpose(new, back),
     )
+
+
+@implements(np.matrix_transpose, np.linalg.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    if x.ndim < 2:
+        raise ShapeError(f"matrix_transpose: got an array of shape {x.shape}, expected a matrix")
+    return np.swapaxes(x, -1, -2)
+
+
+@implements(np.swapaxes)
+def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    first, second = (one_axis("swapaxes", axis, a.ndim) for axis in (axis1, axis2))
+    axes = list(range(a.ndim))
+    axes[first], axes[second] = second, first
+    return transpose(a, axes)
+
+
+@implements(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    sources = some_axes("moveaxis", source, a.ndim)
+    places = some_axes("moveaxis", destination, a.ndim)
+    if len(sources) != len(places):
+        raise ShapeError(f"moveaxis: {len(sources)} axes to {len(places)} places")
+    order = [n for n in range(a.ndim) if n not in sources]
+    for place, axis in sorted(zip(places, sources, strict=True)):
+        order.insert(place, axis)
+    return transpose(a, order)
+
+
+@implements(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    number = one_axis("rollaxis", axis, a.ndim)
+    place = one_axis("rollaxis", start, a.ndim + 1) if start >= 0 else start + a.ndim
+    if place < 0:
+        raise ShapeError(f"rollaxis: start {start} is out of bounds for {a.ndim} dimensions")
+    order = [k for k in range(a.ndim) if k != number]
+    order.insert(place - (number < place), number)
+    return transpose(a, order)
+
+
+@implements(np.flip)
+def flip(m: Any, axis: Any = None) -> Any:
+    axes = some_axes("flip", axis, m.ndim)
+    return m[tuple(slice(None, None, -1 if k in axes else None) for k in range(m.ndim))]
+
+
+@implements(np.flipud)
+def flipud(m: Any) -> Any:
+    _need_axes("flipud", m, 1)
+    return m[::-1, ...]
+
+
+@implements(np.fliplr)
+def fliplr(m: Any) -> Any:
+    _need_axes("fliplr", m, 2)
+    return m[:, ::-1]
+
+
+def _need_axes(name: str, m: Any, count: int) -> None:
+    if m.ndim < count:
+        raise ShapeError(f"{name}: got an array of shape {m.shape}, expected {count} axes or more")
+
+
+@implements(np.rot90)
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    plane = some_axes("rot90", tuple(axes), m.ndim)
+    if len(plane) != 2:
+        raise ShapeError(f"rot90: axes={axes!r}, expected two axes")
+    turns = k % 4
+    if turns == 0:
+        return m[:]
+    if turns == 2:
+        return flip(m, plane)
+    if turns == 1:
+        return swapaxes(flip(m, plane[1]), *plane)
+    return flip(swapaxes(m, *plane), plane[1])
+
+
+# --- broadcasting ----------------------------------------------------------------------------------
 
 
 @implements(np.broadcast_to)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     from ..ops.shape import broadcast_to as primitive
 
-    lengths = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
-    return primitive(array, shape=lengths)
+    lengths = as_shape(shape)
+    return only_read(
+        "broadcast_to", array, primitive, {"shape": lengths}, lambda x: np.broadcast_to(x, lengths)
+    )
 
 
-@implements(np.swapaxes)
-def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    axes = list(range(a.ndim))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
-    return np.transpose(a, axes)
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
+    arrays = [as_array(x) for x in args]
+    lengths = np.broadcast_shapes(*[x.shape for x in arrays])
+    return tuple(x if x.shape == lengths else np.broadcast_to(x, lengths) for x in arrays)
 
 
-@implements(np.moveaxis)
-def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    normal = np.lib.array_utils.normalize_axis_tuple
-    source, destination = normal(source, a.ndim), normal(destination, a.ndim)
-    order = [n for n in range(a.ndim) if n not in source]
-    for place, axis in sorted(zip(destination, source, strict=True)):
-        order.insert(place, axis)
-    return np.transpose(a, order)
+# --- real and imaginary parts ----------------------------------------------------------------------
 
 
-@implements(np.concatenate)
-def concatenate(arrays: Any, axis: int | None = 0, out: Any = None, dtype: Any = None, casting: str = "same_kind") -> Any:
-    if isinstance(arrays, Box):
-        arrays = list(arrays)
-    parts = [as_array(x) for x in arrays]
-    if axis is None:
-        parts, axis = [np.ravel(x) for x in parts], 0
-    if dtype is not None:
-        parts = [x.astype(dtype) for x in parts]
-    axis = range(parts[0].ndim)[axis] if -parts[0].ndim <= axis < parts[0].ndim else _no_axis("concatenate", axis, parts[0])
-    starts = tuple(int(n) for n in np.cumsum([0] + [x.shape[axis] if x.ndim > axis else 0 for x in parts[:-1]]))
-    result = shape.concatenate(*parts, axis=axis, starts=starts)
-    if out is not None:
-        from .ufuncs import into
-
-        return into("concatenate", out, result)
-    return result
+@implements(np.real)
+def real(val: Any) -> Any:
+    if val.dtype.kind != "c":
+        return val
+    return _part(val, ar.real, lambda x: x.real, lambda base, new: (new, np.imag(base)))
 
 
-def _no_axis(name: str, axis: int, x: Any) -> int:
-    raise ShapeError(f"{name}: no axis {axis} in an array of shape {x.shape}")
+@implements(np.imag)
+def imag(val: Any) -> Any:
+    if val.dtype.kind != "c":
+        return only_read("imag", val, ar.imag, {}, lambda x: x.imag)
+    return _part(val, ar.imag, lambda x: x.imag, lambda base, new: (np.real(base), new))
 
 
-@implements(np.stack)
-def stack(arrays: Any, axis: int = 0, out: Any = None, **kwargs: Any) -> Any:
-    parts = [as_array(x) for x in arrays]
-    if len({shape_of(x) for x in parts}) != 1:
-        raise ShapeError(f"stack: all arrays must have one shape, got {[shape_of(x) for x in parts]}")
-    return np.concatenate([np.expand_dims(x, axis) for x in parts], axis=axis, out=out, **kwargs)
+def _part(val: Any, primitive: Any, function: Any, parts: Any) -> Any:
+    """A part of a complex array, through which the array can be written."""
+    result = primitive(val)
+    if not isinstance(result, Array) or inplace.is_scalar(val):
+        return result
+
+    def undo(base: Any, new: Any) -> None:
+        inplace.replace(base, shape.from_parts(*parts(base, new)))
+
+    return view(val, result, primitive, {}, function, undo)
 
 
-@implements(np.expand_dims)
-def expand_dims(a: Any, axis: Any) -> Any:
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    ndim = a.ndim + len(axes)
-    axes = np.lib.array_utils.normalize_axis_tuple(axes, ndim)
-    lengths = iter(a.shape)
-    return np.reshape(a, tuple(1 if k in axes else next(lengths) for k in range(ndim)))
-
-
-@implements(np.ravel)
-def ravel(a: Any, order: str = "C") -> Any:
-    return np.reshape(a, (-1,), order="C" if order in "AK" else order) if a.size else np.reshape(a, (0,))
+# --- copies and questions --------------------------------------------------------------------------
 
 
 @implements(np.copy)
@@ -147,30 +274,25 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     return a.copy(order=order)
 
 
+@implements(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    return x.astype(dtype, copy=copy)
+
+
 @implements(np.shape)
 def shape_(a: Any) -> tuple[int, ...]:
-    return as_array(a).shape
+    return as_array(a).shape  # type: ignore[no-any-return]
 
 
 @implements(np.ndim)
 def ndim(a: Any) -> int:
-    return as_array(a).ndim
+    return as_array(a).ndim  # type: ignore[no-any-return]
 
 
 @implements(np.size)
-def size(a: Any, axis: int | None = None) -> int:
+def size(a: Any, axis: Any = None) -> int:
     a = as_array(a)
-    return a.size if axis is None else a.shape[axis]
-
-
-@implements(np.copyto)
-def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
-    if not isinstance(dst, Array):
-        raise ConversionError(
-            "copyto: the destination is a plain NumPy array, which can't hold a derivative: make it with "
-            "np.zeros_like(x, shape=...) of a differentiated x"
-        )
-    dst[...] = src if where is True else np.where(where, src, dst)
+    return math.prod(a.shape[k] for k in some_axes("size", axis, a.ndim))
 
 
 @implements(np.may_share_memory, np.shares_memory)
@@ -178,14 +300,24 @@ def share_memory(a: Any, b: Any, max_work: Any = None) -> bool:
     raise UnsupportedError("shares_memory: the memory of a differentiated array is wengert's own")
 
 
-@implements(np.real)
-def real(val: Any) -> Any:
-    return ar.real(val) if isinstance(val, Box) else np.real(val)
+@implements(np.result_type)
+def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
+    return np.result_type(*[x.dtype if isinstance(x, Box) else x for x in arrays_and_dtypes])
 
 
-@implements(np.imag)
-def imag(val: Any) -> Any:
-    return ar.imag(val)
+@implements(np.can_cast)
+def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
+    return np.can_cast(from_.dtype if isinstance(from_, Box) else from_, to, casting)
+
+
+@implements(np.min_scalar_type)
+def min_scalar_type(a: Any, /) -> np.dtype[Any]:
+    return np.min_scalar_type(a._read("np.min_scalar_type"))
+
+
+@implements(np.common_type)
+def common_type(*arrays: Any) -> Any:
+    return np.common_type(*[np.empty(0, x.dtype) for x in arrays])
 
 
 @implements(np.angle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,24 @@ def _unknown(ufunc: Any, what: str = "") -> UnsupportedError:
     )
 
 
+def _known(ufunc: Any) -> Any:
+    """What stands for ``ufunc``. Those of SciPy are entered when the first of them comes."""
+    if ufunc not in UFUNCS and "scipy.special" in sys.modules:
+        from ..ops import special
+
+        UFUNCS.update(special.TABLE)
+    if ufunc not in UFUNCS:
+        raise _unknown(ufunc)
+    return UFUNCS[ufunc]
+
+
 def into(name: str, out: Any, result: Any, where: Any = True) -> Any:
     """``result`` written into ``out`` where ``where`` holds; a plain ``out`` can't hold a derivative."""
+    if isinstance(result, tuple):
+        return tuple(
+            part if target is None else into(name, target, part, where)
+            for target, part in zip(out, result, strict=True)
+        )
     (target,) = out if isinstance(out, tuple) else (out,)
     if not isinstance(target, Array):
         raise ConversionError(
@@ -50,15 +67,13 @@ def into(name: str, out: Any, result: Any, where: Any = True) -> Any:
 
 def call(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
     """``ufunc(*inputs, **kwargs)``."""
-    target = UFUNCS.get(ufunc)
-    if target is None:
-        raise _unknown(ufunc)
+    target = _known(ufunc)
     kwargs = dict(kwargs)
     out, where, dtype = kwargs.pop("out", None), kwargs.pop("where", True), kwargs.pop("dtype", None)
     kwargs.pop("casting", None), kwargs.pop("order", None), kwargs.pop("subok", None)
     if kwargs:
         raise UnsupportedError(f"{ufunc.__name__}: arguments {sorted(kwargs)} are not supported with differentiated values")
-    if out is not None and out[0] is None:
+    if out is not None and all(part is None for part in out):
         out = None
     if not any(isinstance(x, Box) for x in inputs):  # only out= is a handle
         if where is True:

@@ -19,6 +19,7 @@ ANY, POSITIVE, AWAY = Interval(), Interval(0.2, 3.0), Interval(0.3, 3.0)
 
 add = elementwise(
     name="add",
+    tame=True,
     value=operator.add,
     ufunc=np.add,
     partials=(ONE, ONE),
@@ -27,6 +28,7 @@ add = elementwise(
 )
 subtract = elementwise(
     name="subtract",
+    tame=True,
     value=operator.sub,
     ufunc=np.subtract,
     partials=(ONE, MINUS_ONE),
@@ -35,6 +37,7 @@ subtract = elementwise(
 )
 multiply = elementwise(
     name="multiply",
+    tame=True,
     value=operator.mul,
     ufunc=np.multiply,
     partials=(lambda b: b, lambda a: a),
@@ -51,6 +54,7 @@ divide = elementwise(
 )
 negative = elementwise(
     name="negative",
+    tame=True,
     value=operator.neg,
     ufunc=np.negative,
     partials=(MINUS_ONE,),
@@ -59,6 +63,7 @@ negative = elementwise(
 )
 positive = elementwise(
     name="positive",
+    tame=True,
     value=operator.pos,
     ufunc=np.positive,
     partials=(ONE,),
@@ -141,6 +146,7 @@ float_power = elementwise(
 )
 square = elementwise(
     name="square",
+    tame=True,
     value=np.square,
     ufunc=np.square,
     partials=(lambda x: 2 * x,),
@@ -301,7 +307,7 @@ def _relu(x: Any) -> Any:
 relu = elementwise(
     name="relu",
     value=_relu,
-    partials=(lambda x: np.greater(x, 0),),
+    partials=(lambda y: np.greater(y, 0),),  # of y, which the next layer saves anyway
     selects=True,
     complex=False,
     doc=Doc("max(x, 0), elementwise.", (AWAY,), kinks="0 at 0"),

@@ -14,7 +14,7 @@ from scipy import special as sp
 
 from ..core.primitive import Doc, Interval
 from .families import elementwise
-from .scipy_ufunc import of_ufunc, orders, parameter
+from .scipy_ufunc import NO_COMPLEX_STEP, of_ufunc, orders, parameter
 
 POSITIVE, ANY = Interval(0.3, 3.0), Interval()
 J_SOURCE, I_SOURCE = "DLMF 10.6.1", "DLMF 10.29.1"
@@ -113,6 +113,7 @@ def _of_order(ufunc: Any, partial: Callable[..., Any], summary: str, **more: Any
         summary=summary,
         domain=(Interval(0.5, 2.5), POSITIVE),
         samples=orders(0, 3, POSITIVE),
+        extra=NO_COMPLEX_STEP,
         **more,
     )
 
@@ -226,25 +227,26 @@ def _spherical(function: Callable[..., Any], partial: Callable[..., Any], kind: 
             source="DLMF 10.51.2, 10.51.5",
         ),
         samples=orders(0, 3, POSITIVE),
+        extra=NO_COMPLEX_STEP,
     )
 
 
-spherical_jn = _spherical(
+spherical_jn: Any = _spherical(
     sp.spherical_jn,
     lambda a, b: (a * spherical_jn(_lower(a), b) - (a + 1) * spherical_jn(a + 1, b)) / (2 * a + 1),
     "j",
 )
-spherical_yn = _spherical(
+spherical_yn: Any = _spherical(
     sp.spherical_yn,
     lambda a, b: (a * spherical_yn(_lower(a), b) - (a + 1) * spherical_yn(a + 1, b)) / (2 * a + 1),
     "y",
 )
-spherical_in = _spherical(
+spherical_in: Any = _spherical(
     sp.spherical_in,
     lambda a, b: (a * spherical_in(_lower(a), b) + (a + 1) * spherical_in(a + 1, b)) / (2 * a + 1),
     "i",
 )
-spherical_kn = _spherical(
+spherical_kn: Any = _spherical(
     sp.spherical_kn,
     lambda a, b: -(a * spherical_kn(_lower(a), b) + (a + 1) * spherical_kn(a + 1, b)) / (2 * a + 1),
     "k",
@@ -260,13 +262,14 @@ def _airy(name: str, position: int, partial: Callable[..., Any], summary: str) -
         value=lambda x: sp.airy(x)[position],
         partials=(partial,),
         doc=Doc(summary, (Interval(),), source="DLMF 9.2.1"),
+        extra=NO_COMPLEX_STEP,
     )
 
 
-airy_ai = _airy("airy_ai", 0, lambda x: airy_aip(x), "Airy function Ai.")
-airy_aip = _airy("airy_aip", 1, lambda x: x * airy_ai(x), "Derivative of the Airy function Ai.")
-airy_bi = _airy("airy_bi", 2, lambda x: airy_bip(x), "Airy function Bi.")
-airy_bip = _airy("airy_bip", 3, lambda x: x * airy_bi(x), "Derivative of the Airy function Bi.")
+airy_ai: Any = _airy("airy_ai", 0, lambda x: airy_aip(x), "Airy function Ai.")
+airy_aip: Any = _airy("airy_aip", 1, lambda x: x * airy_ai(x), "Derivative of the Airy function Ai.")
+airy_bi: Any = _airy("airy_bi", 2, lambda x: airy_bip(x), "Airy function Bi.")
+airy_bip: Any = _airy("airy_bip", 3, lambda x: x * airy_bi(x), "Derivative of the Airy function Bi.")
 
 
 def airy(x: Any) -> tuple[Any, ...]:

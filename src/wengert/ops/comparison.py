@@ -22,6 +22,7 @@ def _constant(
     summary: str,
     notation: str = "",
     bits: bool = False,
+    complex: bool = True,
 ) -> Primitive:
     """A primitive whose result is a boolean or an integer."""
     return elementwise(
@@ -31,6 +32,7 @@ def _constant(
         partials=(None,) * ufunc.nin,
         doc=Doc(summary, (Interval(),) * ufunc.nin),
         notation=notation,
+        complex=complex,
         extra={"integers": True} if bits else {},
     )
 
@@ -51,7 +53,9 @@ isfinite = _constant(
     "isfinite", np.isfinite, np.isfinite, "Whether an element is neither infinite nor NaN."
 )
 isinf = _constant("isinf", np.isinf, np.isinf, "Whether an element is infinite.")
-signbit = _constant("signbit", np.signbit, np.signbit, "Whether the sign bit is set.")
+signbit = _constant(
+    "signbit", np.signbit, np.signbit, "Whether the sign bit is set.", complex=False
+)
 
 logical_and = _constant(
     "logical_and", np.logical_and, np.logical_and, "Truth of a and b, elementwise."

@@ -19,7 +19,7 @@ from ..core.aval import Aval
 from ..core.box import shape_of
 from ..core.interpret import bind
 from ..core.primitive import Doc, Interval, Keep, KeepNothing, NotDifferentiable, Primitive, define
-from .fitting import Like, cast, fit, is_complex, zeros_like
+from .fitting import Like, cast, fit, fit_like, is_complex, zeros_like
 
 F4, F8 = np.dtype(np.float32), np.dtype(np.float64)
 ONE = "the partial derivative is 1"
@@ -151,7 +151,7 @@ def elementwise(
                 else:
                     term = absorb(p, dx) if primitive.selects else dx * p
             total = term if total is None else total + term
-        return None if total is None else fit(total, Like(y))
+        return None if total is None else fit_like(total, y)
 
     def batch(xs: Sequence[Any], batched: Sequence[bool], size: int, params: dict[str, Any]) -> Any:
         return bind(primitive, *align(xs, batched), **params)
@@ -201,7 +201,7 @@ def linear(
         if len(dxs) == 1:
             return bind(primitive, dxs[0], **params)
         filled = [zeros_like(x) if dx is None else dx for x, dx in zip(xs, dxs, strict=True)]
-        return fit(bind(primitive, *filled, **params), Like(y))
+        return fit_like(bind(primitive, *filled, **params), y)
 
     primitive = define(
         Primitive(
@@ -214,6 +214,7 @@ def linear(
             keep=KeepNothing(),
             batch=batch,
             doc=doc,
+            tame=True,
             **more,
         )
     )
@@ -251,7 +252,7 @@ def bilinear(
             terms.append(bind(primitive, dxs[0], xs[1], **params))
         if dxs[1] is not None:
             terms.append(bind(primitive, xs[0], dxs[1], **params))
-        return fit(terms[0] if len(terms) == 1 else terms[0] + terms[1], Like(y))
+        return fit_like(terms[0] if len(terms) == 1 else terms[0] + terms[1], y)
 
     primitive = define(
         Primitive(
@@ -264,6 +265,7 @@ def bilinear(
             keep=Keep([frozenset({3}), frozenset({2})], 2),
             batch=batch,
             doc=doc,
+            tame=True,
             spreads=False,
             **more,
         )
@@ -416,14 +418,15 @@ def _absorb_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
     terms = [absorb(dg, p)] if dg is not None else []
     if dp is not None:
         terms.append(absorb(g, dp))
-    return fit(terms[0] if len(terms) == 1 else terms[0] + terms[1], Like(y))
+    return fit_like(terms[0] if len(terms) == 1 else terms[0] + terms[1], y)
 
 
 def _absorb_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     _, _, g, p = node.saved
     if i == 0:
         return fit(absorb(gy, np.conj(p) if is_complex(p) else p), node.parents[0])
-    return fit(absorb(np.conj(g) if is_complex(g) else g, gy), node.parents[1])
+    g = np.conj(g) if is_complex(g) else g
+    return fit(absorb(gy, g) if masked else absorb(g, gy), node.parents[1])
 
 
 absorb = general(

@@ -8,6 +8,8 @@ import numpy as np
 
 from ..core.box import dtype_of, shape_of
 
+REAL_SCALARS = frozenset({float, np.float64})
+
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """``g`` summed to ``shape``, from which it was broadcast; broadcast to it where it is
@@ -50,6 +52,17 @@ def fit(g: Any, like: Any) -> Any:
     if shape_of(g) != like.shape:
         g = unbroadcast(g, like.shape)
     return cast(g, like.dtype)
+
+
+def fit_like(g: Any, y: Any) -> Any:
+    """``g`` with the shape and dtype of the value ``y``: the tangent of an output."""
+    kind = type(g)
+    if kind is np.ndarray:
+        if type(y) is np.ndarray and g.dtype is y.dtype and g.shape == y.shape:
+            return g
+    elif kind in REAL_SCALARS and type(y) in REAL_SCALARS:
+        return g
+    return fit(g, Like(y))
 
 
 class Like:

@@ -67,7 +67,7 @@ psi = of_ufunc(
     source="DLMF 5.15.1",
     complex=False,
 )
-zeta = elementwise(
+zeta: Any = elementwise(
     name="zeta",
     value=lambda a, b: sp.zeta(a, b),
     ufunc=ufunc_within(sp.zeta, 1.0),
@@ -140,7 +140,7 @@ def _incomplete(ufunc: Any, partial: Callable[..., Any], summary: str, *domain: 
     shapes = [parameter(ufunc.__name__, "the shape")] * (len(domain) - 1)
 
     def samples(rng: np.random.Generator) -> list[Any]:
-        cases = []
+        cases: list[Any] = []
         for size in ((3,), (2, 3), ()):
             whole = [np.asarray(rng.integers(1, 4, size)) for _ in shapes]
             x = np.asarray(rng.uniform(domain[-1].low, domain[-1].high, size))

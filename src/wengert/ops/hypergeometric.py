@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special as sp
 
 from ..core.primitive import Interval, NotDifferentiable
-from .scipy_ufunc import of_ufunc, parameter
+from .scipy_ufunc import NO_COMPLEX_STEP, of_ufunc, parameter
 
 POSITIVE, UNIT = Interval(0.3, 3.0), Interval(-0.9, 0.9)
 HALF = Interval(-0.6, 0.6)
@@ -27,7 +27,7 @@ def _samples(whole: int, high: int, domain: Interval) -> Callable[..., list[Any]
     """``whole`` integer parameters from 1 to ``high``, then the argument."""
 
     def draw(rng: np.random.Generator) -> list[Any]:
-        cases = []
+        cases: list[Any] = []
         for shape in ((3,), (), (2, 3)):
             fixed = [np.asarray(rng.integers(1, high, shape, endpoint=True)) for _ in range(whole)]
             x = np.asarray(rng.uniform(domain.low, domain.high, shape))
@@ -49,6 +49,7 @@ def _hypergeometric(
         domain=(*(POSITIVE,) * count, domain),
         source=source,
         samples=_samples(count, 3, domain),
+        extra=NO_COMPLEX_STEP,
     )
 
 

@@ -224,6 +224,10 @@ def _setitem_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     index, arrays = node.params["index"], node.saved[4:]
     if i == 0:
         return Erased(join_index(index, arrays), gy, node.number)
+    if _is_mask(index, arrays) and isinstance(arrays[0], Box) and not node.parents[1].shape:
+        from .comparison import where
+
+        return fit(np.sum(where(_trailing(arrays[0], len(shape_of(gy))), gy, 0)), node.parents[1])
     g = getitem(gy, *arrays, index=index)
     if not arrays and not isinstance(g, Box):
         g = np.array(g)  # what follows may erase gy in place
@@ -237,25 +241,35 @@ def _last_writers(shape: tuple[int, ...], index: Template, arrays: Sequence[Any]
     over it.
     """
     at = join_index(index, arrays)
-    target = result_shape(shape, index, arrays)
+    plain = [np.zeros(a.shape, a.dtype) if isinstance(a, Box) else a for a in arrays]
+    target = result_shape(shape, index, plain)
     order = np.arange(int(np.prod(target))).reshape(target)
+    if any(isinstance(a, Box) for a in arrays):
+        written = setitem(np.zeros(shape, np.intp), order, *arrays, index=index)
+        return np.equal(getitem(written, *arrays, index=index), order)
     written = np.empty(shape, np.intp)
     written[at] = order
     return written[at] == order
+
+
+def _is_mask(index: Template, arrays: Sequence[Any]) -> bool:
+    """Whether the index is one boolean array."""
+    return len(arrays) == 1 and len(index) == 1 and arrays[0].dtype.kind == "b"
+
+
+def _trailing(mask: Any, ndim: int) -> Any:
+    """``mask``, which is for the leading axes, with ones behind them: ``ndim`` axes in all."""
+    return np.reshape(mask, (*shape_of(mask), *(1,) * (ndim - len(shape_of(mask)))))
 
 
 def _setitem_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]) -> Any:
     x, v, *arrays = xs
     shape = shape_of(x)[1:] if batched[0] else shape_of(x)
     index = params["index"]
-    mask = (
-        arrays[0]
-        if len(arrays) == 1 and len(index) == 1 and batched[2] and arrays[0].dtype.kind == "b"
-        else None
-    )
-    if mask is not None and len(shape_of(v)) - batched[1] == 0:  # y[mask] = number: a selection
-        from .comparison import where
+    if _is_mask(index, arrays) and batched[2] and len(shape_of(v)) == batched[1]:
+        from .comparison import where  # y[mask] = number: a selection
 
+        mask = _trailing(arrays[0], len(shape) + 1)
         return where(mask, np.reshape(v, (size,) + (1,) * len(shape)) if batched[1] else v, x)
     if not batched[0]:
         x, params = np.broadcast_to(x, (size, *shape)), {**params, "donate": False}

@@ -259,7 +259,22 @@ def strides_of(box: Any) -> tuple[int, ...]:
     while isinstance(inner, Box):
         behind += inner._node is BATCHED
         inner = inner._value
-    return inner.strides[behind:] if type(inner) is np.ndarray else ()
+    if type(inner) is not np.ndarray:
+        return ()
+    return _compact(box.shape, inner.strides[behind:], inner.itemsize) if behind else inner.strides
+
+
+def _compact(shape: Any, strides: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """The strides that one example has where it is an array of its own: in memory in the order that
+    ``strides`` says, without the gaps in which the other examples lie.
+    """
+    if 0 in strides:
+        return strides
+    result, step = [0] * len(shape), itemsize
+    for axis in sorted(range(len(shape)), key=lambda k: (abs(strides[k]), -k)):
+        result[axis] = step
+        step *= max(shape[axis], 1)
+    return tuple(result)
 
 
 def view_strides(box: Any, function: Any) -> tuple[int, ...] | None:

@@ -16,7 +16,7 @@ from scipy import special as sp
 from ..core.primitive import Doc, Interval
 from .families import elementwise
 from .fitting import is_complex
-from .scipy_ufunc import of_ufunc, orders, parameter, ufunc_within
+from .scipy_ufunc import NO_COMPLEX_STEP, of_ufunc, orders, parameter
 
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 HALF_ROOT_PI = math.sqrt(math.pi) / 2
@@ -89,6 +89,7 @@ wofz = of_ufunc(
     sp.wofz,
     lambda y, x: 1j * TWO_OVER_ROOT_PI - 2 * x * y,
     summary="Faddeeva function exp(-x²) erfc(-ix).",
+    extra=NO_COMPLEX_STEP,
     source="DLMF 7.10.2",
 )
 erfinv = of_ufunc(
@@ -158,6 +159,7 @@ expi = of_ufunc(
     lambda x: np.exp(x) / x,
     summary="Exponential integral Ei.",
     domain=(POSITIVE,),
+    extra=NO_COMPLEX_STEP,
     source="DLMF 6.2.5",
 )
 exp1 = of_ufunc(
@@ -214,6 +216,7 @@ def _part(ufunc: Any, name: str, position: int, partial: Callable[..., Any], sum
         value=lambda x: ufunc(x)[position],
         partials=(partial,),
         doc=Doc(summary, (POSITIVE,), source="DLMF 6.2(ii), 7.2(iii)"),
+        extra=NO_COMPLEX_STEP,
     )
 
 
@@ -267,13 +270,13 @@ def fresnel(x: Any) -> tuple[Any, Any]:
 
 lambertw = elementwise(
     name="lambertw",
-    value=lambda z, k=0, tol=1e-8: sp.lambertw(z, k, tol),
-    ufunc=ufunc_within(sp.lambertw),
-    partials=(lambda y: np.exp(-y) / (1 + y), None, None),
-    doc=Doc("Lambert's W, w exp(w) = a, on branch b.", (POSITIVE, ANY, ANY), source="DLMF 4.13.4"),
+    value=lambda z, k, tol=1e-8: sp.lambertw(z, k, tol),
+    partials=(lambda y: np.exp(-y) / (1 + y), None),
+    doc=Doc("Lambert's W, w exp(w) = a, on branch b.", (POSITIVE, ANY), source="DLMF 4.13.4"),
     samples=lambda rng: [
-        ((rng.uniform(0.3, 3.0, (3,)), k, 1e-8), {}) for k in (0, 1, np.array([0, -1, 2]))
+        ((rng.uniform(0.3, 3.0, (3,)), k), {}) for k in (0, 1, np.array([0, 2, 3]))
     ],
+    extra=NO_COMPLEX_STEP,
 )
 wrightomega = of_ufunc(
     sp.wrightomega,

@@ -72,15 +72,11 @@ def _project_infer(x: Aval, w: Aval) -> Aval:
 
 def _input_adjoint(gy: Any, w: Any) -> Any:
     """gx = gy W."""
-    if type(gy) is np.ndarray and type(w) is np.ndarray and gy.ndim <= 2:
-        return gy.dot(w)
     return np.reshape(np.matmul(rows(gy), w), (*shape_of(gy)[:-1], shape_of(w)[1]))
 
 
 def _weight_adjoint(gy: Any, x: Any) -> Any:
     """gW = Σ over rows gyᵀ x."""
-    if type(gy) is np.ndarray and type(x) is np.ndarray:
-        return rows(gy).T.dot(rows(x))
     return np.matmul(swap(rows(gy)), rows(x))
 
 
@@ -128,13 +124,25 @@ def _affine_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
 
 def _affine_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     into = node.parents[i]
+    other = None if i == 2 else node.saved[3 - i]
+    if type(gy) is np.ndarray and gy.ndim == 2 and gy.dtype.kind == "f":
+        if i == 2:
+            g = np.add.reduce(gy, axis=0)
+        elif type(other) is np.ndarray and other.ndim == 2:
+            g = gy.dot(other) if i == 0 else gy.T.dot(other)
+        else:
+            return _affine_adjoint(i, gy, other, into)
+        return g if g.dtype is into.dtype else cast(g, into.dtype)
+    return _affine_adjoint(i, gy, other, into)
+
+
+def _affine_adjoint(i: int, gy: Any, other: Any, into: Any) -> Any:
+    """The adjoint of argument i in public operations, for any number of axes."""
     if i == 2:
         return fit(np.sum(rows(gy), axis=0), into)
-    other = node.saved[3 - i]
-    if is_complex(other):
-        other = np.conj(other)
+    other = np.conj(other) if is_complex(other) else other
     g = _input_adjoint(gy, other) if i == 0 else _weight_adjoint(gy, other)
-    return g if type(g) is np.ndarray and g.dtype is into.dtype else cast(g, into.dtype)
+    return cast(g, into.dtype)
 
 
 def _affine_batch(

@@ -14,6 +14,9 @@ import numpy as np
 from ..core.primitive import Doc, Interval, NotDifferentiable, Primitive
 from .families import Partial, elementwise
 
+# SciPy's loop for complex numbers is not that for real ones continued: it gives complex numbers for
+# real ones, or computes the imaginary part to the precision of the real part only
+NO_COMPLEX_STEP = {"complex_step": False}
 Samples = Callable[[np.random.Generator], list[Any]]
 
 
@@ -51,7 +54,7 @@ def orders(low: int, high: int, *domain: Interval) -> Samples:
     """Samples whose first argument is integers from ``low`` to ``high``, both included."""
 
     def draw(rng: np.random.Generator) -> list[Any]:
-        cases = []
+        cases: list[Any] = []
         for shape in ((3,), (), (2, 1)):
             n = rng.integers(low, high, shape, endpoint=True)
             rest = [np.asarray(rng.uniform(d.low, d.high, (3,))) for d in domain]

@@ -52,16 +52,6 @@ argpartition = _constant(
     infer=lambda x, axis, kth: Aval(x.shape, POSITIONS),
     samples=lambda rng: [((_rows(rng),), {"axis": 1, "kth": 2})],
 )
-lexsort = _constant(
-    "lexsort",
-    lambda *keys, axis: np.lexsort(keys, axis=axis),
-    "The positions that sort by several keys, the last one first.",
-    batch=along_batch(lambda: lexsort),
-    infer=lambda *keys, axis: Aval(keys[0].shape, POSITIONS),
-    samples=lambda rng: [((rng.integers(0, 2, (3, 4)), _rows(rng)), {"axis": 1})],
-    arity=64,
-)
-
 
 def _searchsorted_value(a: Any, v: Any, side: str, stacked: int = 0) -> Any:
     if not stacked:

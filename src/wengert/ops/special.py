@@ -1,8 +1,9 @@
 """SciPy-special's elementwise functions: all of those that wengert differentiates.
 
-Layer: ``ops``; loads SciPy, see ``scipy_ufunc``. Loading this module enters every one of them in
-the table behind ``__array_ufunc__``. Here stand the logistic functions, ``x ln y`` and what is made
-of it, Box-Cox, Huber; its neighbours hold the rest.
+Layer: ``ops``; loads SciPy, see ``scipy_ufunc``. ``TABLE`` is what is entered in the
+table behind ``__array_ufunc__``. Here stand the logistic functions, ``x ln y`` and what is made
+of it, Box-Cox, Huber; its neighbours hold the rest. ``1.0 * a`` stands where a constant of small
+integers or booleans may come, whose logarithm NumPy takes in half precision.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from scipy import special as sp
 
 from ..core.primitive import REGISTRY, Interval
 from . import bessel, gamma, hypergeometric, integrals  # noqa: F401
-from .array import UFUNCS
 from .fitting import is_complex
-from .scipy_ufunc import of_ufunc
+from .scipy_ufunc import of_ufunc, ufunc_within
 from .trigonometric import DEGREE
 
 ANY, POSITIVE, PROBABILITY = Interval(), Interval(0.3, 3.0), Interval(0.1, 0.9)
@@ -62,7 +62,7 @@ cosm1 = of_ufunc(
 powm1 = of_ufunc(
     sp.powm1,
     lambda a, b: b * np.power(a, b - 1),
-    lambda y, a: (y + 1) * np.log(a),
+    lambda y, a: (y + 1) * np.log(1.0 * a),
     summary="a ** b - 1, exact near 0.",
     domain=(POSITIVE, ANY),
     source="DLMF 4.7.11, 4.7.6",
@@ -145,7 +145,7 @@ def _log_ratio(a: Any, b: Any) -> Any:
 
 xlogy = of_ufunc(
     sp.xlogy,
-    lambda a, b: np.where(_nothing(a, b), 0.0, np.log(b)),
+    lambda a, b: np.where(_nothing(a, b), 0.0, np.log(1.0 * b)),
     lambda a, b: _ratio(a, b),
     summary="a ln(b), 0 where a is 0.",
     domain=(ANY, POSITIVE),
@@ -154,7 +154,7 @@ xlogy = of_ufunc(
 )
 xlog1py = of_ufunc(
     sp.xlog1py,
-    lambda a, b: np.where(_nothing(a, 1 + b), 0.0, np.log1p(b)),
+    lambda a, b: np.where(_nothing(a, 1 + b), 0.0, np.log1p(1.0 * b)),
     lambda a, b: _ratio(a, 1 + b),
     summary="a ln(1 + b), 0 where a is 0.",
     domain=(ANY, Interval(-0.7, 3.0)),
@@ -201,7 +201,7 @@ BOX_COX = "G. E. P. Box, D. R. Cox, J. R. Stat. Soc. B 26 (1964) 211"
 boxcox = of_ufunc(
     sp.boxcox,
     lambda a, b: np.power(a, b - 1),
-    lambda a, b: _by_exponent(np.log(a), b),
+    lambda a, b: _by_exponent(np.log(1.0 * a), b),
     summary="(a ** b - 1) / b, ln(a) for b = 0.",
     domain=(POSITIVE, Interval(-2.0, 2.0)),
     source=BOX_COX,
@@ -209,7 +209,7 @@ boxcox = of_ufunc(
 boxcox1p = of_ufunc(
     sp.boxcox1p,
     lambda a, b: np.exp((b - 1) * np.log1p(a)),
-    lambda a, b: _by_exponent(np.log1p(a), b),
+    lambda a, b: _by_exponent(np.log1p(1.0 * a), b),
     summary="((1 + a) ** b - 1) / b, ln(1 + a) for b = 0.",
     domain=(Interval(-0.7, 3.0), Interval(-2.0, 2.0)),
     source=BOX_COX,
@@ -263,12 +263,11 @@ pseudo_huber = of_ufunc(
     source="P. Charbonnier et al., IEEE Trans. Image Process. 6 (1997) 298",
 )
 
-UFUNCS.update({p.ufunc: p for p in REGISTRY.values() if p.ufunc is not None})
-UFUNCS.update(
-    {
-        sp.airy: bessel.airy,
-        sp.sici: integrals.sici,
-        sp.shichi: integrals.shichi,
-        sp.fresnel: integrals.fresnel,
-    }
-)
+TABLE = {
+    **{p.ufunc: p for p in REGISTRY.values() if p.ufunc is not None},
+    sp.airy: bessel.airy,
+    sp.sici: integrals.sici,
+    sp.shichi: integrals.shichi,
+    sp.fresnel: integrals.fresnel,
+    ufunc_within(sp.lambertw): lambda z, k, tol: integrals.lambertw(z, k, tol=float(tol)),
+}

@@ -113,9 +113,9 @@ hypot = elementwise(
 
 def _sinc_partial(x: Any) -> Any:
     """-π j₁(πx): the spherical Bessel functions have no cancellation at 0, in any order."""
-    from .special import bessel
+    from .bessel import spherical_jn
 
-    return -math.pi * bessel.spherical_jn(1, math.pi * x)
+    return -math.pi * spherical_jn(1, math.pi * x)
 
 
 sinc = elementwise(

@@ -1,0 +1,314 @@
+"""Differences at many scales: the slope of a vector function along a line, with its error.
+
+What ``check_grads`` believes. A ``Ladder`` has the values of a function y(t) at t = ±1/4, ±1/8, …;
+five neighbouring rungs give a central difference extrapolated to t -> 0, free of the error terms
+t², t⁴, t⁶, and an estimate of its error: how far neighbouring extrapolations differ, plus what
+rounding of y makes. A claimed derivative is held against the scales that are *conclusive*, where
+the error is small beside the slope; no tolerance is set by hand. Where none agrees, ``classify``
+says what the function does there: a kink, a step, a vertical tangent, an edge of its domain, or
+nothing of all that, and then the claim is wrong.
+
+Layer: NumPy only; nothing here knows how the engine differentiates.
+
+Sources: C. J. F. Ridders, Adv. Eng. Software 4 (1982) 75, doi:10.1016/S0141-1195(82)80057-0;
+W. H. Press et al., Numerical Recipes, 3rd ed., section 5.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+FIRST = 0.25  # the largest step, in units of the direction
+WINDOW = 4  # the last of the rungs that the first extrapolation takes
+MULTIPLE = 8.0  # of an estimated error: what may lie between a claim and the differences
+CONCLUSIVE = 2.0**-8  # the largest tolerance, beside the slope, at which a scale says anything
+SHARP = 2.0**-20  # a tolerance that needs no second opinion
+BAD = (ValueError, ArithmeticError, IndexError)  # of f at x + tv: math.log(-1.0), 1 / 0, a shape
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the differences say of one number that is claimed to be the slope.
+
+    kind: ``"agrees"``; ``"differs"``; ``"kink"`` (left and right slopes differ, the claim lies
+    between them), ``"step"``, ``"infinite"`` (a vertical tangent), ``"edge"`` (not finite on one
+    side or both), ``"undecided"`` (no scale is conclusive). slope, error: the best estimate and its
+    tolerance; NaN where there is none. left, right: the one-sided slopes of a kink.
+    """
+
+    kind: str
+    claim: float
+    slope: float = np.nan
+    error: float = np.nan
+    left: float = np.nan
+    right: float = np.nan
+
+    @property
+    def disagreement(self) -> float:
+        """How far claim and slope differ, beside the larger of them; 0 for two zeros."""
+        size = max(abs(self.claim), abs(self.slope))
+        return abs(self.claim - self.slope) / size if size > 0 else 0.0
+
+
+class Ladder:
+    """The values of ``along(t)``, a real vector, on both sides of 0.
+
+    Args:
+        along: the function; ``ValueError`` and ``ArithmeticError`` of it count as NaN.
+        base: its value at 0.
+        noise: a bound of the rounding error of each element of it.
+        depth: the number of rungs; the smallest step is ``FIRST / 2**depth``.
+    """
+
+    def __init__(
+        self, along: Callable[[float], Vector], base: Vector, noise: Vector, depth: int = 44
+    ) -> None:
+        self.along, self.base, self.noise, self.depth = along, base, noise, depth
+        self.ahead: list[Vector] = []
+        self.behind: list[Vector] = []
+        self._slopes: dict[int, tuple[Vector, Vector]] = {}
+        self._jumps: dict[int, tuple[Vector, Vector]] = {}
+
+    def rungs(self, k: int) -> None:
+        """Evaluate up to rung ``k``."""
+        while len(self.ahead) <= k:
+            t = step(len(self.ahead))
+            self.ahead.append(self._at(t))
+            self.behind.append(self._at(-t))
+
+    def _at(self, t: float) -> Vector:
+        try:
+            with np.errstate(all="ignore"):
+                y = self.along(t)
+        except BAD:
+            return np.full(self.base.shape, np.nan)
+        return y if y.shape == self.base.shape else np.full(self.base.shape, np.nan)
+
+    def slope(self, k: int) -> tuple[Vector, Vector]:
+        """The central slope from the rungs up to ``k``, and its error."""
+        if k not in self._slopes:
+            self.rungs(k)
+            row = [
+                (self.ahead[j] - self.behind[j]) / (2 * step(j)) for j in range(k - WINDOW, k + 1)
+            ]
+            value, error = extrapolated(row, (4.0, 16.0, 64.0))
+            self._slopes[k] = value, error + 2 * self.noise / step(k)
+        return self._slopes[k]
+
+    def jump(self, k: int) -> tuple[Vector, Vector]:
+        """Right slope minus left slope from the rungs up to ``k``, and its error."""
+        if k not in self._jumps:
+            self.rungs(k)
+            row = [
+                ((self.ahead[j] - self.base) + (self.behind[j] - self.base)) / step(j)
+                for j in range(k - WINDOW, k + 1)
+            ]
+            value, error = extrapolated(row, (2.0, 8.0, 32.0))
+            self._jumps[k] = value, error + 12 * self.noise / step(k)
+        return self._jumps[k]
+
+    def one_sided(self, k: int, side: int) -> tuple[Vector, Vector]:
+        """The slope on the right (``side`` 1) or left (-1), and its error."""
+        self.rungs(k)
+        values = self.ahead if side > 0 else self.behind
+        row = [side * (values[j] - self.base) / step(j) for j in range(k - WINDOW, k + 1)]
+        value, error = extrapolated(row, (2.0, 4.0, 8.0))
+        return value, error + 8 * self.noise / step(k)
+
+    def projected(self, w: Vector, keep: Flags) -> Ladder:
+        """The ladder of Σ w·y over the elements ``keep``."""
+
+        def onto(y: Vector) -> Vector:
+            return np.array([np.sum(w[keep] * y[keep])])
+
+        noise = np.array([np.sum(np.abs(w[keep]) * self.noise[keep])])
+        result = Ladder(lambda t: onto(self.along(t)), onto(self.base), noise, self.depth)
+        result.ahead, result.behind = [*map(onto, self.ahead)], [*map(onto, self.behind)]
+        return result
+
+    def noisier(self, noise: Vector) -> None:
+        """Count with more rounding error than was known at first."""
+        self.noise = np.maximum(self.noise, noise)
+        self._slopes.clear()
+        self._jumps.clear()
+
+    def reach(self) -> Vector:
+        """How large y is on the ladder, beside which a slope may be called zero."""
+        sides = np.abs([self.base, *self.ahead, *self.behind])
+        return np.max(np.where(np.isfinite(sides), sides, 0.0), axis=0)
+
+
+def step(k: int) -> float:
+    """The step of rung ``k``."""
+    return FIRST / 2.0**k
+
+
+def extrapolated(row: list[Any], factors: tuple[float, ...]) -> tuple[Vector, Vector]:
+    """The limit of ``row``, five quotients at halved steps, whose error terms fall by ``factors``.
+
+    The estimate is that of the last but one order: the last step of its three entries, and what the
+    step before it promises, so that two entries that are close by chance deceive nobody.
+    """
+    with np.errstate(all="ignore"):
+        for factor in factors[:-1]:
+            row = [b + (b - a) / (factor - 1) for a, b in zip(row, row[1:], strict=False)]
+        first, before, last = row
+        final = last + (last - before) / (factors[-1] - 1)
+        return final, np.maximum(np.abs(last - before), np.abs(before - first) / factors[-1])
+
+
+# --- verdicts ----------------------------------------------------------------------------------
+
+
+def judge(ladder: Ladder, claim: Vector, slack: Vector) -> tuple[Flags, Vector, Vector]:
+    """Which elements of ``claim`` a sharp scale confirms; the slope and tolerance there, else NaN.
+
+    ``slack``: how much rounding may have changed the claim; one that is no larger is a zero.
+    """
+    confirmed = np.zeros(claim.shape, bool)
+    slopes, errors = np.full(claim.shape, np.nan), np.full(claim.shape, np.nan)
+    for k in range(WINDOW, ladder.depth):
+        scale = Scale(ladder, k, claim, slack)
+        hit = scale.near & scale.sharp & scale.smooth & ~confirmed
+        slopes, errors = np.where(hit, scale.slope, slopes), np.where(hit, scale.error, errors)
+        confirmed |= hit
+        if confirmed.all() or (k > 2 * WINDOW and not np.isfinite(claim[~confirmed]).any()):
+            break
+    return confirmed, slopes, errors
+
+
+class Scale:
+    """What one window of a ladder says of a claim, elementwise."""
+
+    def __init__(self, ladder: Ladder, k: int, claim: Vector, slack: Vector) -> None:
+        with np.errstate(all="ignore"):
+            self.slope, error = ladder.slope(k)
+            self.jump, self.jump_error = ladder.jump(k)
+            self.error = MULTIPLE * error + slack
+            self.size = np.maximum(np.abs(self.slope), np.abs(claim))
+            zero = np.abs(claim) <= slack
+            beside = np.where(zero, np.maximum(self.size, ladder.reach()), self.size)
+            self.near = np.abs(self.slope - claim) <= self.error
+            self.sharp = self.error <= SHARP * beside
+            self.conclusive = self.sharp | (self.error <= CONCLUSIVE * self.size)
+            self.smooth = np.abs(self.jump) <= MULTIPLE * self.jump_error + SHARP * self.size + slack
+
+
+def classify(ladder: Ladder, i: int, claim: Vector, slack: Vector) -> Finding:
+    """What the whole ladder says of element ``i`` of ``claim``, which ``judge`` did not confirm."""
+    part = Ladder(lambda t: ladder.along(t)[i : i + 1], ladder.base[i : i + 1], ladder.noise[i : i + 1])
+    part.depth = ladder.depth
+    ladder.rungs(ladder.depth - 1)
+    part.ahead, part.behind = ([y[i : i + 1] for y in ys] for ys in (ladder.ahead, ladder.behind))
+    value, allowed = claim[i : i + 1], slack[i : i + 1]
+    scales = [Scale(part, k, value, allowed) for k in range(WINDOW, part.depth)]
+    number = float(value[0])
+    return (
+        _confirmed(part, scales, number)
+        or _rough(part, scales, number)
+        or _one_sided(part, number, float(allowed[0]))
+        or _refuted(part, scales, number)
+        or Finding("undecided", number)
+    )
+
+
+def _usable(part: Ladder, scales: list[Scale]) -> list[bool]:
+    """Which scales are conclusive: smooth, accurate, and not blind.
+
+    Blind are steps so small that f does not move, though it does with larger ones: rounding.
+    """
+    moves = [bool(np.any(part.ahead[j] != part.behind[j])) for j in range(part.depth)]
+    usable = []
+    for k, scale in enumerate(scales, WINDOW):
+        blind = any(moves[:k]) and not any(moves[k - WINDOW : k + 1])
+        usable.append(bool(scale.conclusive[0] and scale.smooth[0]) and not blind)
+    return usable
+
+
+def _confirmed(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
+    """Agreement at a conclusive scale that no smaller ones contradict, three of them in a row."""
+    usable = _usable(part, scales)
+    against = 0
+    for scale, use in zip(reversed(scales), reversed(usable), strict=True):
+        if not use:
+            against = 0 if against < 3 else against
+            continue
+        if bool(scale.near[0]):
+            return Finding("agrees", claim, float(scale.slope[0]), float(scale.error[0]))
+        against += 1
+        if against >= 3:
+            return None
+    return None
+
+
+def _refuted(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
+    """Conclusive scales that contradict: the smallest error of them."""
+    usable = [s for s, use in zip(scales, _usable(part, scales), strict=True) if use]
+    if not usable:  # f does not move at any scale, or at the small ones only
+        blind = [s for s in scales if s.conclusive[0] and s.smooth[0]]
+        usable = blind if claim != 0 else []
+    if not usable:
+        return None
+    best = min(usable, key=lambda s: float(s.error[0]))
+    return Finding("differs", claim, float(best.slope[0]), float(best.error[0]))
+
+
+def _rough(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
+    """A kink, a step or a vertical tangent, as the smallest resolved steps show it."""
+    noise = float(part.noise[0])
+    moved = [
+        max(abs(float(a[0] - part.base[0])), abs(float(b[0] - part.base[0])))
+        for a, b in zip(part.ahead, part.behind, strict=True)
+    ]
+    above = [m for m in moved if np.isfinite(m) and m > 64 * noise]
+    ratios = [b / a for a, b in zip(above[-5:], above[-4:], strict=False)]
+    if len(above) > part.depth // 2 and len(ratios) == 4:
+        if min(ratios) > 0.97:
+            return Finding("step", claim)
+        if min(ratios) > 0.55 and max(ratios) <= 0.97:
+            return Finding("infinite", claim, np.inf)
+    resolved = [
+        s
+        for s in scales
+        if MULTIPLE * s.jump_error[0] <= max(abs(s.jump[0]), s.size[0]) / 16
+    ]
+    last = resolved[-3:]
+    if len(last) < 3:
+        return None
+    jumps = [float(s.jump[0]) for s in last]
+    if any(bool(s.smooth[0]) or abs(s.jump[0]) < CONCLUSIVE * s.size[0] / 4 for s in last):
+        return None
+    if max(jumps) - min(jumps) > 0.25 * max(map(abs, jumps)):
+        return None
+    best = min(last, key=lambda s: float(s.jump_error[0]))
+    slope, jump, error = float(best.slope[0]), float(best.jump[0]), float(best.error[0])
+    left, right = slope - jump / 2, slope + jump / 2
+    inside = min(left, right) - error <= claim <= max(left, right) + error
+    return Finding("kink" if inside else "differs", claim, slope, error, left, right)
+
+
+def _one_sided(part: Ladder, claim: float, slack: float) -> Finding | None:
+    """The edge of a domain: f is not finite on one side, or on both, however small the step."""
+    last = range(part.depth - 2 * WINDOW, part.depth)
+    right = all(np.isfinite(part.ahead[k][0]) for k in last)
+    left = all(np.isfinite(part.behind[k][0]) for k in last)
+    if right and left:
+        return None
+    if not right and not left:
+        return Finding("edge", claim)
+    found = None
+    for k in range(WINDOW, part.depth):
+        value, estimate = (float(x[0]) for x in part.one_sided(k, 1 if right else -1))
+        error = MULTIPLE * estimate + slack
+        if error <= CONCLUSIVE * max(abs(value), abs(claim)):
+            if abs(value - claim) <= error:
+                return Finding("agrees", claim, value, error)
+            found = Finding("differs", claim, value, error)
+    return found or Finding("edge", claim)

@@ -1,0 +1,54 @@
+"""Rounding to decimals; the binary exponent and mantissa of numbers. Layer: ``ops``, NumPy only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import Doc, Interval
+from .families import elementwise
+
+round = elementwise(
+    name="round",
+    value=lambda x, decimals=0: np.round(x, decimals),
+    partials=(None,),
+    doc=Doc("x to a number of decimals, ties to even.", kinks="0 at the steps"),
+    samples=lambda rng: [
+        ((100 * k + rng.uniform(0.1, 0.4, (2, 3)),), {"decimals": decimals})
+        for k, decimals in ((1, 0), (1, -2), (0, 0))
+    ],
+)
+ldexp = elementwise(
+    name="ldexp",
+    value=np.ldexp,
+    ufunc=np.ldexp,
+    partials=(lambda b: np.ldexp(1.0, b), None),
+    complex=False,
+    doc=Doc("a times 2 to the integer power b.", (Interval(), Interval())),
+    samples=lambda rng: [
+        ((rng.standard_normal((2, 3)), rng.integers(-3, 4, (3,))), {}),
+        ((rng.standard_normal(()), 2), {}),
+    ],
+)
+exponent = elementwise(
+    name="exponent",
+    value=lambda x: np.frexp(x)[1],
+    partials=(None,),
+    complex=False,
+    doc=Doc("The integer e of x = m 2**e, 1/2 <= |m| < 1.", kinks="0 at the steps"),
+)
+
+
+def frexp(x: Any) -> tuple[Any, Any]:
+    """``np.frexp``: mantissa and exponent."""
+    e = exponent(x)
+    return np.ldexp(x, -e), e
+
+
+def modf(x: Any) -> tuple[Any, Any]:
+    """``np.modf``: fraction and integer part, both with the sign of ``x``."""
+    whole = np.trunc(x)
+    infinite = np.isinf(whole)
+    fraction = np.subtract(x, np.where(infinite, 0, whole))
+    return np.copysign(np.where(infinite, 0, fraction), x), whole

@@ -1,0 +1,1 @@
+"""Tests of the core: nesting, memory, changes in place, dtypes, contexts."""
