@@ -72,8 +72,13 @@ class Protected(tuple[Any, ...]):
 def protect(saved: Any, foreign: list[Any]) -> tuple[Any, ...]:
     """``saved`` with the arrays of ``foreign`` in it copied, or locked for as long as it lives."""
     locks: list[Locked] = []
-    kept = Protected(
-        own(value, locks) if any(value is array for array in foreign) else value for value in saved
-    )
-    kept.locks = locks
-    return kept
+    kept = list(saved)
+    for array in foreign:
+        for place, value in enumerate(saved):
+            if value is array:
+                kept[place] = own(array, locks)
+    if not locks:
+        return tuple(kept)
+    protected = Protected(kept)
+    protected.locks = locks
+    return protected

@@ -74,8 +74,8 @@ class Root(Tape):
                     f"x.backward(): x has shape {box.shape}, expected a scalar: reduce it with "
                     "np.sum or np.mean, or give the adjoint to start from, x.backward(gradient)"
                 )
-            gradient = np.ones((), box.dtype)[()] if np.dtype(box.dtype) != np.float64 else 1.0
-        if np.shape(gradient) != box.shape:
+            gradient = box.dtype.type(1) if box.dtype != np.float64 else 1.0
+        elif np.shape(gradient) != box.shape:
             raise ShapeError(
                 f"x.backward(gradient): got shape {np.shape(gradient)}, expected {box.shape}"
             )

@@ -24,6 +24,7 @@ from ..ops.families import general
 
 next_number = count(1).__next__
 new = object.__new__
+NO_PARAMS: dict[str, Any] = {}  # of every node without; nobody writes into it
 ndarray = np.ndarray
 _errors = (ValueError, TypeError, IndexError)
 
@@ -81,13 +82,8 @@ class Leaf(Node):
 def leaf(value: Any) -> Leaf:
     """A node without parents for ``value``."""
     node: Leaf = new(Leaf)
-    node.number, node.primitive, node.parents, node.saved, node.params = (
-        next_number(),
-        None,
-        (),
-        None,
-        {},
-    )
+    node.number = next_number()
+    node.primitive, node.parents, node.saved, node.params = None, (), None, NO_PARAMS
     node.shape, node.dtype, node.grad, node.hooks = shape_of(value), dtype_of(value), None, {}
     return node
 
@@ -97,13 +93,8 @@ def node_for(
 ) -> Node:
     """A node of the graph for output ``y`` (one array, or a tuple of them)."""
     node: Node = new(Node)
-    node.number, node.primitive, node.parents, node.saved, node.params = (
-        next_number(),
-        primitive,
-        parents,
-        saved,
-        params,
-    )
+    node.number = next_number()
+    node.primitive, node.parents, node.saved, node.params = primitive, parents, saved, params
     node.shape, node.dtype = ((), None) if type(y) is tuple else (shape_of(y), dtype_of(y))
     return node
 
@@ -133,20 +124,20 @@ class Tape(Interpreter):
         except _errors as error:
             raise operation_error(primitive.name, (value,), error) from error
         array: Array = new(Array)
-        array._owner, array._value = self, y
+        array._owner = self
+        array._value = y
         if node is None or (saver := primitive.keep[1]) is False:
             array._node = None
             return array
         array._node = record = new(Node)
-        record.number, record.primitive, record.parents, record.params = (
-            next_number(),
-            primitive,
-            (node,),
-            {},
-        )
+        record.number = next_number()
+        record.primitive = primitive
+        record.parents = (node,)
+        record.params = NO_PARAMS
         record.saved = saver((None, y, value)) if saver is not None else None
         if type(y) is ndarray:
-            record.shape, record.dtype = y.shape, y.dtype
+            record.shape = y.shape
+            record.dtype = y.dtype
         else:
             record.shape, record.dtype = (), SCALAR_DTYPES[type(y)]
         return array
@@ -178,20 +169,20 @@ class Tape(Interpreter):
         except _errors as error:
             raise operation_error(primitive.name, (a_value, b_value), error) from error
         array: Array = new(Array)
-        array._owner, array._value = self, y
+        array._owner = self
+        array._value = y
         if not mask or (saver := primitive.keep[mask]) is False:
             array._node = None
             return array
         array._node = node = new(Node)
-        node.number, node.primitive, node.parents, node.params = (
-            next_number(),
-            primitive,
-            (first, second),
-            {},
-        )
+        node.number = next_number()
+        node.primitive = primitive
+        node.parents = (first, second)
+        node.params = NO_PARAMS
         node.saved = saver((None, y, a_value, b_value)) if saver is not None else None
         if type(y) is ndarray:
-            node.shape, node.dtype = y.shape, y.dtype
+            node.shape = y.shape
+            node.dtype = y.dtype
         else:
             node.shape, node.dtype = (), SCALAR_DTYPES[type(y)]
         return array
@@ -234,7 +225,20 @@ class Tape(Interpreter):
         saved = saver((None, y, *values)) if saver is not None else None
         if foreign and saved is not None:
             saved = protect(saved, foreign)
-        return wrap(self, y, node_for(primitive, parents, saved, params, y))
+        if type(y) is not ndarray:
+            return wrap(self, y, node_for(primitive, parents, saved, params, y))
+        array: Array = new(Array)
+        array._owner = self
+        array._value = y
+        array._node = record = new(Node)
+        record.number, record.primitive, record.parents, record.params = (
+            next_number(),
+            primitive,
+            parents,
+            params,
+        )
+        record.saved, record.shape, record.dtype = saved, y.shape, y.dtype
+        return array
 
     def _with_rule(
         self, primitive: Primitive, values: Any, parents: Any, params: dict[str, Any]

@@ -17,7 +17,7 @@ from ..core.errors import DtypeError, ShapeError, describe
 from ..core.program import Equation, Var
 from ..differentiate.sweep import Adjoints, sweep
 from ..differentiate.tape import Node, Part, Tape, projection
-from ..ops.families import fit
+from ..ops.fitting import fit
 from ..ops.indexing import Erased, Scattered
 from .listing import Listing, Term, shortened
 from .notation import added, marked, product
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Watched(Adjoints):
-    """Adjoints that note each contribution: the node it goes to, the node it comes from, its value."""
+    """Adjoints that note each contribution: where it goes, where it comes from, its value."""
 
     __slots__ = ("child", "log")
 

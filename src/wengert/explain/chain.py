@@ -6,6 +6,7 @@ Layer: ``differentiate.jacobian``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,7 +120,7 @@ def chain_of(trace: Trace, wrt: str | int, output: str | int) -> Chain:
     if not isinstance(outer, Var) or outer not in between:
         raise DtypeError(f"chain: the result does not depend on {inner.name}")
     cuts = cut_values(trace, between)
-    links = [link(trace, a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    links = [link(trace, a, b) for a, b in pairwise(cuts)]
     product: Any = np.eye(max(inner_size(trace, inner), 1)) if not links else links[0].jacobian
     for one in links[1:]:
         if product is None or one.jacobian is None:

@@ -6,6 +6,7 @@ Layer: ``explain.graph`` and ``explain.layout``; matplotlib is imported when a p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ EDGE = {
 LETTER = 0.083  # inches that a character of a label takes
 PAD = 0.2  # inches of a box beside its text
 BOX, LAYER, GAP = 0.46, 0.92, 0.34  # inches: height of a box, distance of layers, of boxes
-TOP = 0.55  # inches of the head
+TOP, NARROWEST = 0.64, 5.2  # inches of the head: its height, its width
 WIDEST = 44  # characters of a label
 WIRE = "#8d8fa6"
 
@@ -84,19 +85,20 @@ def draw(
     graph = graph_of(what, partials, parameters, names)
     if title is not None:
         graph.title = title
-    ending = "" if path is None else Path(path).suffix.lower()
-    if ending in ("", ".txt") and (path is None or ending):
-        return _written(path, to_text(graph))
+    if path is None:
+        return to_text(graph)
+    ending = Path(path).suffix.lower()
+    if ending == "":
+        raise DataError(f"draw: {path} has no ending: .png, .svg, .pdf, .dot, .gv or .txt")
+    if ending == ".txt":
+        return written(path, to_text(graph))
     if ending in (".dot", ".gv"):
-        return _written(path, to_dot(graph, FILL))
-    assert path is not None
+        return written(path, to_dot(graph, FILL))
     return save_figure(picture(graph), path)
 
 
-def _written(path: str | Path | None, text: str) -> Any:
-    """The text itself, or the path that it was written to."""
-    if path is None:
-        return text
+def written(path: str | Path, text: str) -> Path:
+    """The path, after ``text`` was written to it."""
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -110,8 +112,8 @@ def picture(graph: Graph) -> Figure:
     """The graph as a figure of matplotlib, as large as it needs to be read."""
     if len(graph.nodes) > MOST:
         raise UnsupportedError(
-            f"draw: the graph has {len(graph.nodes)} values, a picture shows at most {MOST}: draw a "
-            "smaller step, or write .dot for Graphviz"
+            f"draw: the graph has {len(graph.nodes)} values, a picture shows at most {MOST}: "
+            "draw a smaller step, or write .dot for Graphviz"
         )
     widths = {node.key: box_width(node) for node in graph.nodes}
     layout = layered(widths, [(edge.source, edge.target) for edge in graph.edges], GAP)
@@ -119,7 +121,8 @@ def picture(graph: Graph) -> Figure:
     right = max((layout.x[k] + widths[k] / 2 for k in widths), default=0.0)
     ways = [x for route in layout.routes.values() for x in route]
     left, right = min([left, *ways]) - PAD, max([right, *ways]) + PAD
-    right = max(right, left + 5.2)  # the legend and the title
+    missing = max(0.0, NARROWEST - (right - left))
+    left, right = left - missing / 2, right + missing / 2
     height = TOP + (len(layout.layers) - 1) * LAYER + BOX + PAD
     figure = new_figure(right - left, height)
     figure.set_layout_engine("none")
@@ -187,7 +190,7 @@ def _draw_box(axes: Axes, node: GraphNode, layout: Layout, wide: float) -> None:
 def ports(
     graph: Graph, layout: Layout, widths: Mapping[Any, float]
 ) -> dict[tuple[int, int, bool], float]:
-    """Where each edge leaves its source (True) and meets its target (False): spread over the side."""
+    """Where each edge leaves its source (True) and meets its target (False), side by side."""
     found: dict[tuple[int, int, bool], float] = {}
     for node in graph.nodes:
         for leaving in (True, False):
@@ -219,7 +222,7 @@ def _draw_edges(axes: Axes, graph: Graph, layout: Layout, widths: Mapping[Any, f
         last = first + len(route) - 1
         points.append((place[edge.source, edge.target, False], _y(last) - BOX / 2))
         vertices, codes = [points[0]], [Curve.MOVETO]
-        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(points):
             middle = (y0 + y1) / 2
             vertices += [(x0, middle), (x1, middle), (x1, y1)]
             codes += [Curve.CURVE4] * 3
@@ -260,14 +263,22 @@ def _draw_partial(axes: Axes, edge: GraphEdge, points: Sequence[tuple[float, flo
 
 def _draw_head(axes: Axes, graph: Graph, left: float) -> None:
     """The title, and what the colours mean."""
-    axes.text(left, 0.14, graph.title, ha="left", va="center", fontsize=11, color=INK, parse_math=False)
+    axes.text(
+        left, 0.18, graph.title, ha="left", va="center", fontsize=11, color=INK, parse_math=False
+    )
     x = left
     for kind in FILL:
         if any(node.kind == kind for node in graph.nodes):
-            axes.plot(x + 0.06, 0.36, "s", ms=8, mfc=FILL[kind], mec=EDGE[kind])
-            axes.text(x + 0.17, 0.365, kind, ha="left", va="center", fontsize=8.5, color=INK)
+            axes.plot(x + 0.06, 0.415, "s", ms=8, mfc=FILL[kind], mec=EDGE[kind])
+            axes.text(x + 0.17, 0.42, kind, ha="left", va="center", fontsize=8.5, color=INK)
             x += 0.42 + 0.075 * len(kind)
     if any(edge.label for edge in graph.edges):
         axes.text(
-            x, 0.365, "red: ∂ target / ∂ source", ha="left", va="center", fontsize=8.5, color="#c8553d"
+            x,
+            0.42,
+            "red: ∂ target / ∂ source",
+            ha="left",
+            va="center",
+            fontsize=8.5,
+            color="#c8553d",
         )

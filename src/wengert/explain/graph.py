@@ -35,7 +35,7 @@ class GraphNode:
 
 @dataclass(frozen=True)
 class GraphEdge:
-    """One arrow; ``label``: the local partial derivative, where it was asked for and is a number."""
+    """One arrow; ``label``: the local partial derivative, where asked for and a number."""
 
     source: int
     target: int
@@ -85,8 +85,8 @@ def graph_of(
     if isinstance(what, Box):
         return _of_array(what, partials, names or {})
     raise DtypeError(
-        f"draw: got {describe(what)}, expected trace(f)(*args), a Program, or an Array that depends "
-        "on one with requires_grad=True"
+        f"draw: got {describe(what)}, expected trace(f)(*args), a Program, or an Array that "
+        "depends on one with requires_grad=True"
     )
 
 
@@ -165,7 +165,7 @@ def _of_program(program: Program, parameters: Sequence[str]) -> Graph:
     return graph
 
 
-# --- dynamic graphs --------------------------------------------------------------------------------
+# --- dynamic graphs ------------------------------------------------------------------------------
 
 
 def _of_array(x: Box, partials: bool, names: Mapping[str, Any]) -> Graph:
@@ -221,7 +221,9 @@ def _operation(node: Node, called: Mapping[int, str]) -> str:
         return f"output {node.saved} of {called[node.parents[0].number]}"  # type: ignore[union-attr]
     names = []
     for i, parent in enumerate(node.parents):
-        saved = node.saved[2 + i] if isinstance(node.saved, tuple) and len(node.saved) > 2 + i else None
+        saved = (
+            node.saved[2 + i] if isinstance(node.saved, tuple) and len(node.saved) > 2 + i else None
+        )
         if parent is not None:
             names.append(called[parent.number])
         else:
@@ -233,9 +235,9 @@ def _operation(node: Node, called: Mapping[int, str]) -> str:
 def _node_value(node: Node) -> str:
     """The value, where the node keeps it and it is a number; else its type."""
     saved = node.saved
-    if isinstance(saved, tuple) and len(saved) > 1 and saved[1] is not None:
-        if node.shape == () and not isinstance(saved[1], Box | str):
-            return value_text(saved[1])
+    y = saved[1] if isinstance(saved, tuple) and len(saved) > 1 else None
+    if node.shape == () and isinstance(y, float | complex | np.generic | np.ndarray):
+        return value_text(y)
     if node.dtype is None:
         return "several outputs"
     return f"{np.dtype(node.dtype)}[{', '.join(map(str, node.shape))}]"

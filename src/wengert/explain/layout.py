@@ -12,13 +12,18 @@ Barlow et al., Statistical inference under order restrictions, section 1.2.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
-Key = Hashable
+Key = Any  # hashable
 Edge = tuple[Key, Key]
-SWEEPS = 24
-STRAIGHT, SOURCE = 8.0, 0.01  # how hard a piece of a long edge pulls on the next, an input on its user
+SWEEPS, PASSES = 24, 120
+STRAIGHT, SOURCE = (
+    16.0,
+    0.01,
+)  # how hard a piece of a long edge pulls on the next, an input on its user
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def layered(widths: Mapping[Key, float], edges: Sequence[Edge], gap: float) -> L
     for edge, chain in chains.items():
         for step, dummy in enumerate(chain[1:-1], 1):
             rows[layer[edge[0]] + step].append(dummy)
-    links = [pair for chain in chains.values() for pair in zip(chain, chain[1:], strict=False)]
+    links = [pair for chain in chains.values() for pair in pairwise(chain)]
     above, below = neighbours(links)
     rows = ordered(rows, above, below)
     x = coordinates(rows, above, below, widths, gap)
@@ -66,7 +71,7 @@ def _chain(edge: Edge, layer: Mapping[Key, int]) -> list[Key]:
 
 
 def layers_of(nodes: Sequence[Key], edges: Sequence[Edge]) -> dict[Key, int]:
-    """The longest path to each node; nodes without incoming edges stand next to their first user."""
+    """The longest path to each node; what has no incoming edge stands next to its first user."""
     layer = dict.fromkeys(nodes, 0)
     place = {key: i for i, key in enumerate(nodes)}
     for source, target in sorted(edges, key=lambda edge: place[edge[0]]):
@@ -129,7 +134,7 @@ def _by_mean(
 def crossings(rows: Sequence[Sequence[Key]], below: Mapping[Key, list[Key]]) -> int:
     """How many pairs of links cross."""
     total = 0
-    for upper, lower in zip(rows, rows[1:], strict=False):
+    for upper, lower in pairwise(rows):
         place = {key: i for i, key in enumerate(lower)}
         seen: list[int] = []
         for key in upper:
@@ -139,7 +144,7 @@ def crossings(rows: Sequence[Sequence[Key]], below: Mapping[Key, list[Key]]) -> 
     return total
 
 
-# --- coordinates -----------------------------------------------------------------------------------
+# --- coordinates ---------------------------------------------------------------------------------
 
 
 def coordinates(
@@ -155,16 +160,19 @@ def coordinates(
     for row, places in zip(rows, offsets, strict=True):
         middle = (places[0] + places[-1]) / 2 if row else 0.0
         x.update({key: place - middle for key, place in zip(row, places, strict=True)})
-    for sweep in range(3 * SWEEPS):
+    for sweep in range(PASSES):
         sides = ((above,), (below,), (above, below))[sweep % 3]
         numbers = range(len(rows)) if sweep % 2 else range(len(rows) - 1, -1, -1)
         for n in numbers:
             wanted, weights = [], []
             for key in rows[n]:
-                pulls = [(_pull(key, k, above, widths), x[k]) for s in sides for k in s.get(key, ())]
+                pulls = [
+                    (_pull(key, k, above, widths), x[k]) for s in sides for k in s.get(key, ())
+                ]
                 total = sum(weight for weight, _ in pulls)
                 wanted.append(sum(w * place for w, place in pulls) / total if pulls else x[key])
-                weights.append(total if pulls else 0.01)
+                light = key in widths and key not in above  # an input makes room for what computes
+                weights.append(SOURCE if light or not pulls else total)
             x.update(zip(rows[n], spread(wanted, weights, offsets[n]), strict=True))
     return x
 
@@ -172,7 +180,7 @@ def coordinates(
 def _pull(
     key: Key, other: Key, above: Mapping[Key, list[Key]], widths: Mapping[Key, float]
 ) -> float:
-    """How hard ``other`` pulls on ``key``: long edges stay straight, and inputs go to their users."""
+    """How hard ``other`` pulls on ``key``: long edges stay straight, inputs go to their users."""
     if key not in widths and other not in widths:
         return STRAIGHT
     return SOURCE if other in widths and other not in above else 1.0

@@ -13,9 +13,7 @@ from ..core import tree
 from ..core.errors import ShapeError
 
 
-def argument_names(
-    f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
-) -> list[str]:
+def argument_names(f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
     """A name for each leaf of ``(args, kwargs)``, from the signature of ``f`` where it has one."""
     heads = _parameters(f, len(args))
     named: list[str] = []

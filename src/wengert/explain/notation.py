@@ -1,4 +1,4 @@
-"""How numbers, arrays and equations are written in lists: 0.693, −0.959, ``v1·v2``, ``float64[3, 4]``.
+"""How lists write numbers, arrays and equations: 0.693, −0.959, ``float64[3, 4]``, ``v1·v2``.
 
 Layer: ``core`` only. Widths count combining marks as nothing, so that v̇ and v̄ align.
 """

@@ -83,7 +83,7 @@ def local_partial(trace: Trace, var: Var, i: int) -> Any:
         return None
     if not (is_inexact(values[i]) and is_inexact(y)):
         return None
-    tangents = [None] * len(values)
+    tangents: list[Any] = [None] * len(values)
     tangents[i] = np.ones((), np.asarray(values[i]).dtype)[()]
     several = eqn.primitive.multiple
     with np.errstate(all="ignore"):

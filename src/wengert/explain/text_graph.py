@@ -119,13 +119,13 @@ class Drawing:
             if self.layout.layer[edge[0]] < number < self.layout.layer[edge[1]]
         ]
         rows = []
-        for text in (lambda key: self.nodes[key].label, lambda key: self.nodes[key].value):
+        for what in ("label", "value"):
             row = Row()
             for column in passing:
                 row.put(column, "│")
             for key in keys:
-                middle = self.column(self.layout.x[key])
-                row.put(middle - width(text(key)) // 2, text(key))
+                text = getattr(self.nodes[key], what)
+                row.put(self.column(self.layout.x[key]) - width(text) // 2, text)
             rows.append(row.text())
         return rows if any(self.nodes[key].value for key in keys) else rows[:1]
 

@@ -7,7 +7,7 @@ its contributions. Layer: above ``differentiate``; printing needs NumPy only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +163,7 @@ class Trace:
         symbol = marked(name, mark) if mark else name
         return Line(name, symbol, text, value, self.levels[var], tuple(terms), source)
 
-    # --- the three lists ---------------------------------------------------------------------------
+    # --- the three lists -------------------------------------------------------------------------
 
     def forward(self, order: str | None = None) -> Listing:
         """The evaluation trace: each value, how it is computed, and what it is."""
@@ -229,7 +229,7 @@ class Trace:
         """
         return chain_of(self, wrt, output)
 
-    # --- text --------------------------------------------------------------------------------------
+    # --- text ------------------------------------------------------------------------------------
 
     def __str__(self) -> str:
         tangents, adjoints = self._derivatives()
@@ -264,10 +264,11 @@ class Trace:
         """Tangents and adjoints by name, where they exist without further choice."""
         found: list[dict[str, Line]] = []
         name = self._scalar_input()
-        for listed in (lambda: self.tangent(name) if name else (), self.adjoint):
+        for wanted, listed in ((name, self.tangent), ("y", self.adjoint)):
             try:
-                found.append({line.name: line for line in listed()})
-            except WengertError:  # several results, an operation without derivative: asked for, it raises
+                lines = listed(name if wanted == name else None) if wanted else ()
+                found.append({line.name: line for line in lines})
+            except WengertError:  # several results, no derivative: who asks for them gets the error
                 found.append({})
         return found[0], found[1]
 
@@ -283,4 +284,3 @@ def _with_sum(line: Line) -> str:
         return "–"
     value = value_text(line.value)
     return f"{line.accumulation} = {value}" if line.accumulation else value
-

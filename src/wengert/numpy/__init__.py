@@ -15,7 +15,7 @@ from ..ops import (
     shape,
     trigonometric,
 )
-from ..ops.array import UFUNCS
+from ..ops.array import enter_ufuncs
 from . import elementwise, numerics, reductions, shapes, ufuncs
 
 # importing a module enters its primitives in the registry, its functions in the table
@@ -24,4 +24,4 @@ ENTERED = (
     *(rounding, shape, trigonometric, elementwise, numerics, reductions, shapes, ufuncs),
 )
 
-UFUNCS.update({primitive.ufunc: primitive for primitive in REGISTRY.values() if primitive.ufunc})
+enter_ufuncs({primitive.ufunc: primitive for primitive in REGISTRY.values() if primitive.ufunc})

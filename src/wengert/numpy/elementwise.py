@@ -14,11 +14,10 @@ from ..core.box import Box, dtype_of
 from ..core.errors import BoundsError, DtypeError, ShapeError, UnsupportedError
 from ..ops import rounding, trigonometric
 from ..ops.arithmetic import stop_gradient
-from ..ops.array import UFUNCS, Array, implements
-from .shapes import as_array
+from ..ops.array import Array, enter_ufuncs, implements
+from .arguments import MISSING, as_array
 from .ufuncs import into
 
-MISSING = np._NoValue
 PYTHON_NUMBERS = (bool, int, float, complex)
 
 
@@ -124,7 +123,7 @@ MULTI: dict[Any, Any] = {
     np.frexp: rounding.frexp,
     np.modf: rounding.modf,
 }
-UFUNCS.update(MULTI)
+enter_ufuncs(MULTI)
 
 # --- questions ------------------------------------------------------------------------------------
 

@@ -16,22 +16,13 @@ from ..ops import convolution
 from ..ops.arithmetic import stop_gradient
 from ..ops.array import implements
 from ..ops.indexing import getitem, split_index
-from .shapes import as_array
+from .arguments import MISSING, as_array, at, one_axis
 
-MISSING = np._NoValue
 
 
 def _part(a: Any, axis: int, *bounds: int | None) -> Any:
     """``a`` from start to stop along ``axis``."""
-    index: list[Any] = [slice(None)] * a.ndim
-    index[axis] = slice(*bounds)
-    return a[tuple(index)]
-
-
-def _axis(name: str, a: Any, axis: int) -> int:
-    if not -a.ndim <= axis < a.ndim:
-        raise ShapeError(f"{name}: no axis {axis} in an array of shape {a.shape}")
-    return int(axis % a.ndim)
+    return a[at(axis, slice(*bounds))]
 
 
 # --- differences and sums -------------------------------------------------------------------------
@@ -46,7 +37,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = MISSING, append: Any
     a = as_array(a)
     if not a.ndim:
         raise ShapeError("diff: expected an array with at least one axis")
-    axis = _axis("diff", a, axis)
+    axis = one_axis("diff", axis, a.ndim)
     parts = [a]
     for extra, place in ((prepend, 0), (append, 2)):
         if extra is MISSING:
@@ -80,7 +71,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 @implements(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = as_array(y)
-    k = _axis("trapezoid", y, axis)
+    k = one_axis("trapezoid", axis, y.ndim)
     if x is None:
         width = dx
     elif np.ndim(x := as_array(x)) == 1:

@@ -10,7 +10,8 @@ import numpy as np
 from ..core.box import Box, shape_of
 from ..core.errors import ShapeError, UnsupportedError
 from ..ops import arithmetic as ar
-from ..ops import inplace, shape
+from ..ops import inplace
+from ..ops import shape as moving
 from ..ops.array import Array, implements, view
 from .arguments import as_array, as_shape, looked_at, one_axis, only_read, some_axes
 
@@ -56,7 +57,7 @@ def _reshaped(a: Any, lengths: tuple[int, ...]) -> Any:
     before = shape_of(a)
     return looked_at(
         a,
-        shape.reshape,
+        moving.reshape,
         {"shape": lengths},
         lambda x: np.reshape(x, lengths, copy=False),
         lambda new: np.reshape(new, before),
@@ -92,28 +93,27 @@ def squeeze(a: Any, axis: Any = None) -> Any:
 
 
 def _at_least(count: int, places: Any, arrays: tuple[Any, ...]) -> Any:
-    """Arrays with ones added to their shapes, ``places(shape)``, where they have fewer axes."""
+    """Arrays with fewer than ``count`` axes in the shape ``places(*shape)``."""
     results = []
     for array in arrays:
         x = as_array(array)
-        results.append(x if x.ndim >= count else np.reshape(x, places(x.shape)))
+        results.append(x if x.ndim >= count else np.reshape(x, places(*x.shape)))
     return results[0] if len(results) == 1 else tuple(results)
 
 
 @implements(np.atleast_1d)
 def atleast_1d(*arys: Any) -> Any:
-    return _at_least(1, lambda lengths: (1,), arys)
+    return _at_least(1, lambda: (1,), arys)
 
 
 @implements(np.atleast_2d)
 def atleast_2d(*arys: Any) -> Any:
-    return _at_least(2, lambda lengths: (1, *(lengths or (1,))), arys)
+    return _at_least(2, lambda n=1: (1, n), arys)
 
 
 @implements(np.atleast_3d)
 def atleast_3d(*arys: Any) -> Any:
-    return _at_least(3, lambda lengths: (*((1, *lengths) if len(lengths) < 2 else lengths), 1)
-                     if lengths else (1, 1, 1), arys)
+    return _at_least(3, lambda *ns: (*ns, 1) if len(ns) == 2 else (1, *(ns or (1,)), 1), arys)
 
 
 # --- the order of axes -----------------------------------------------------------------------------
@@ -131,10 +131,10 @@ def transpose(a: Any, axes: Any = None) -> Any:
                 f"transpose: axes {tuple(axes)} are not a permutation of the {ndim} axes of "
                 f"{a.shape}"
             )
-    back = shape.inverse(order)
+    back = moving.inverse(order)
     return looked_at(
         a,
-        shape.transpose,
+        moving.transpose,
         {"axes": order},
         lambda x: np.transpose(x, order),
         lambda new: np.transpose(new, back),
@@ -222,11 +222,13 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 @implements(np.broadcast_to)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
-    from ..ops.shape import broadcast_to as primitive
-
     lengths = as_shape(shape)
     return only_read(
-        "broadcast_to", array, primitive, {"shape": lengths}, lambda x: np.broadcast_to(x, lengths)
+        "broadcast_to",
+        array,
+        moving.broadcast_to,
+        {"shape": lengths},
+        lambda x: np.broadcast_to(x, lengths),
     )
 
 
@@ -261,7 +263,7 @@ def _part(val: Any, primitive: Any, function: Any, parts: Any) -> Any:
         return result
 
     def undo(base: Any, new: Any) -> None:
-        inplace.replace(base, shape.from_parts(*parts(base, new)))
+        inplace.replace(base, moving.from_parts(*parts(base, new)))
 
     return view(val, result, primitive, {}, function, undo)
 
@@ -298,26 +300,6 @@ def size(a: Any, axis: Any = None) -> int:
 @implements(np.may_share_memory, np.shares_memory)
 def share_memory(a: Any, b: Any, max_work: Any = None) -> bool:
     raise UnsupportedError("shares_memory: the memory of a differentiated array is wengert's own")
-
-
-@implements(np.result_type)
-def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
-    return np.result_type(*[x.dtype if isinstance(x, Box) else x for x in arrays_and_dtypes])
-
-
-@implements(np.can_cast)
-def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
-    return np.can_cast(from_.dtype if isinstance(from_, Box) else from_, to, casting)
-
-
-@implements(np.min_scalar_type)
-def min_scalar_type(a: Any, /) -> np.dtype[Any]:
-    return np.min_scalar_type(a._read("np.min_scalar_type"))
-
-
-@implements(np.common_type)
-def common_type(*arrays: Any) -> Any:
-    return np.common_type(*[np.empty(0, x.dtype) for x in arrays])
 
 
 @implements(np.angle)

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.box import Box
 from ..core.errors import ConversionError, ShapeError, UnsupportedError
 from ..ops import inplace
-from ..ops.array import UFUNC_METHODS, UFUNCS, Array
+from ..ops.array import UFUNC_METHODS, UFUNCS, Array, enter_ufuncs
 from ..ops.indexing import scatter_add, split_index
 
 REDUCTIONS = {
@@ -36,7 +36,7 @@ def _known(ufunc: Any) -> Any:
     if ufunc not in UFUNCS and "scipy.special" in sys.modules:
         from ..ops import special
 
-        UFUNCS.update(special.TABLE)
+        enter_ufuncs(special.TABLE)
     if ufunc not in UFUNCS:
         raise _unknown(ufunc)
     return UFUNCS[ufunc]

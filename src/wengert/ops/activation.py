@@ -14,6 +14,7 @@ import numpy as np
 from ..core.aval import Aval
 from ..core.interpret import bind
 from ..core.primitive import Doc, Primitive
+from ..core.quiet import quiet
 from .families import elementwise, general
 from .fitting import fit
 
@@ -22,12 +23,15 @@ def _sigmoid_value(x: Any) -> Any:
     """1 / (1 + exp(-x)). Where exp overflows the quotient is 0, which is right to rounding."""
     if type(x) is np.ndarray and x.dtype.kind in "bu":
         x = x.astype(np.float64)
-    with np.errstate(over="ignore", under="ignore"):
+    with quiet():
         e = np.exp(-x)
-        if type(e) is not np.ndarray:
-            return 1 / (1 + e)
-        e += 1
-        return np.reciprocal(e, out=e)
+    if type(e) is not np.ndarray:
+        return 1 / (1 + e)
+    e += ONES.get(e.dtype, 1)
+    return np.reciprocal(e, out=e)
+
+
+ONES = {np.dtype(kind): np.ones((), kind) for kind in (np.float32, np.float64)}  # cheaper than 1
 
 
 sigmoid = elementwise(

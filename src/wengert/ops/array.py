@@ -23,8 +23,17 @@ from .methods import Methods
 from .operators import Operators
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
+UNARY: dict[Any, Primitive] = {}  # of UFUNCS: the primitives of one argument, for the fast path
 UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+
+
+def enter_ufuncs(table: dict[Any, Callable[..., Any]]) -> None:
+    """Say what handles do in these ufuncs: a primitive, or a function of the same arguments."""
+    UFUNCS.update(table)
+    for ufunc, target in table.items():
+        if isinstance(target, Primitive) and ufunc.nin == 1:
+            UNARY[ufunc] = target
 
 
 def implements(
@@ -98,11 +107,11 @@ class Array(Operators, Methods, Box):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
+            if (one := UNARY.get(ufunc)) is not None:
+                return interpret.current.get().unary(one, self)
             primitive = UFUNCS.get(ufunc)
             if type(primitive) is Primitive:
                 interpreter = interpret.current.get()
-                if len(inputs) == 1:
-                    return interpreter.unary(primitive, inputs[0])
                 if len(inputs) == 2:
                     result = interpreter.binary(primitive, *inputs)
                     # a ufunc of two Python scalars gives a NumPy scalar, which is not weak

@@ -267,9 +267,13 @@ def _airy(name: str, position: int, partial: Callable[..., Any], summary: str) -
 
 
 airy_ai: Any = _airy("airy_ai", 0, lambda x: airy_aip(x), "Airy function Ai.")
-airy_aip: Any = _airy("airy_aip", 1, lambda x: x * airy_ai(x), "Derivative of the Airy function Ai.")
+airy_aip: Any = _airy(
+    "airy_aip", 1, lambda x: x * airy_ai(x), "Derivative of the Airy function Ai."
+)
 airy_bi: Any = _airy("airy_bi", 2, lambda x: airy_bip(x), "Airy function Bi.")
-airy_bip: Any = _airy("airy_bip", 3, lambda x: x * airy_bi(x), "Derivative of the Airy function Bi.")
+airy_bip: Any = _airy(
+    "airy_bip", 3, lambda x: x * airy_bi(x), "Derivative of the Airy function Bi."
+)
 
 
 def airy(x: Any) -> tuple[Any, ...]:

@@ -160,3 +160,22 @@ embed_diagonal = linear(
         ((rng.standard_normal((2, 2)),), {"offset": -1, "shape": (4, 2)}),
     ],
 )
+
+# --- complex numbers -------------------------------------------------------------------------------
+
+
+def _from_parts_value(x: Any, y: Any) -> Any:
+    result = np.empty(np.shape(x), np.result_type(x, y, np.complex64))
+    result.real, result.imag = x, y
+    return result[()]
+
+
+from_parts = linear(
+    name="from_parts",
+    value=_from_parts_value,
+    transpose=lambda i, gy, into, params: np.imag(gy) if i else np.real(gy),
+    batch=lambda xs, batched, size, params: bind(from_parts, *_examples(xs, batched, size)),
+    infer=lambda x, y: Aval(x.shape, np.result_type(x.dtype, y.dtype, np.complex64)),
+    doc=Doc("Complex numbers of their real and imaginary parts, two arrays of one shape."),
+    samples=lambda rng: [(tuple(rng.standard_normal((2, 3))), {})],
+)

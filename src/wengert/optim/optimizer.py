@@ -35,6 +35,7 @@ class Optimizer:
         self.steps = [0] * len(self.parameters)
         self.states: list[State | None] = [None] * len(self.parameters)
         self._room: list[np.ndarray] = _scratch(self.parameters)
+        self._numbers: dict[Any, tuple[float, Any]] = {}
 
     @property
     def lr(self) -> float:
@@ -62,11 +63,10 @@ class Optimizer:
             if gradient is None:
                 continue
             idle = False
-            free = held_once(parameter)
-            value = parameter._value if free else np.array(parameter._value)
+            if not held_once(parameter):
+                parameter._value = np.array(parameter._value)
             self.steps[k] += 1
-            self.update(k, value, np.asarray(gradient._value), self._room[k])
-            parameter._value = value
+            self.update(k, parameter._value, gradient._value, self._room[k])
             parameter._version = getattr(parameter, "_version", 0) + 1
         if idle:
             raise UnsupportedError(
@@ -84,6 +84,15 @@ class Optimizer:
         if kept is None:
             kept = self.states[k] = {name: np.zeros_like(value) for name in self.SLOTS}
         return kept
+
+    def rate(self, dtype: Any) -> Any:
+        """The learning rate as an array of ``dtype`` without axes: NumPy's ufuncs take it faster
+        than a Python float, and round it as they do that.
+        """
+        known = self._numbers.get(dtype)
+        if known is None or known[0] != self._lr:
+            known = self._numbers[dtype] = self._lr, np.array(self._lr, dtype)
+        return known[1]
 
     # --- save and load ---------------------------------------------------------------------------
 

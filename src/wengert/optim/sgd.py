@@ -78,5 +78,5 @@ class SGD(Optimizer):
                 value -= room
                 return
             gradient = buffer
-        np.multiply(gradient, self._lr, out=room)
-        np.subtract(value, room, out=value)
+        np.multiply(gradient, self.rate(value.dtype), room)
+        np.subtract(value, room, value)
