@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import wengert as wg
 from wengert import errors
 from wengert.differentiate import numerical
 from wengert.differentiate.differences import METHODS, automatic_step
@@ -472,6 +473,19 @@ def test_the_users_own_errors_pass():
     for method in METHODS:
         with pytest.raises(KeyError, match="mine"):
             numerical.grad(f, 0, method)(1.0)
+
+
+def test_arrays_of_the_engine():
+    constant = wg.array(np.array([3.0, 4.0]))
+    tracked = wg.array(np.array([3.0, 4.0]), requires_grad=True)
+    g = numerical.grad(lambda x: np.sum(x * constant))(POINT)
+    np.testing.assert_allclose(g, [3, 4], rtol=1e-9)
+    with pytest.raises(errors.ConversionError):
+        numerical.grad(lambda x: np.sum(x * tracked))(POINT)
+    with pytest.raises(errors.DtypeError, match=r"x\.numpy\(\)"):
+        numerical.grad(np.sum)(constant)
+    H = numerical.jacobian(wg.grad(lambda x: np.sum(np.sin(x))))(POINT)
+    np.testing.assert_allclose(H, np.diag(-np.sin(POINT)), atol=1e-9)
 
 
 def test_warnings_come_from_the_point_itself_only():

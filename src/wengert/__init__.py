@@ -17,7 +17,7 @@ from .core.interpret import in_context
 from .differentiate import numerical
 from .differentiate.custom import checkpoint, custom_jvp, custom_vjp
 from .differentiate.dynamic import array, no_grad
-from .differentiate.forward import jvp
+from .differentiate.forward import jvp, linearize
 from .differentiate.jacobian import hessian, hvp, jacobian
 from .differentiate.reverse import grad, value_and_grad, vjp
 from .ops.arithmetic import stop_gradient
@@ -39,6 +39,7 @@ __all__ = [
     "in_context",
     "jacobian",
     "jvp",
+    "linearize",
     "no_grad",
     "numerical",
     "numpy",

@@ -205,6 +205,17 @@ def cases(primitive: Primitive, dtype: np.dtype[Any], seed: int = 0) -> list[Cas
     return [case for case in every if computes(primitive, case)]
 
 
+def drawn(primitive: Primitive, *dtypes: np.dtype[Any]) -> list[Case]:
+    """The cases of all ``dtypes``."""
+    return [case for dtype in dtypes for case in cases(primitive, dtype)]
+
+
+def smooth(primitive: Primitive, *dtypes: np.dtype[Any]) -> list[Case]:
+    """Cases with something to differentiate, empty arrays left out."""
+    chosen = [case for case in drawn(primitive, *dtypes) if case.active]
+    return [case for case in chosen if all(np.size(arg) for arg in case.args)]
+
+
 MIXED = [(F4, F8), (F8, F4), (F4, C16), (C8, F4), (C16, F8), (I8, F4), (F8, B1)]
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.core.primitive import REGISTRY, NotDifferentiable, Primitive
+from wengert.core.primitive import REGISTRY, NotDifferentiable
 
 from . import checks
-from .cases import C8, C16, DISCRETE, F4, F8, INEXACT, cases, has_sampler, mixed_cases
+from .cases import C8, C16, DISCRETE, F4, F8, INEXACT, drawn, has_sampler, mixed_cases, smooth
 
 # primitives that no program can apply by itself, with the reason
 INTERNAL = {
@@ -20,16 +20,6 @@ INTERNAL = {
 CUTS = {"stop_gradient"}
 PRIMITIVES = [p for name, p in sorted(REGISTRY.items()) if name not in INTERNAL]
 every = pytest.mark.parametrize("primitive", PRIMITIVES, ids=lambda p: p.name)
-
-
-def drawn(primitive: Primitive, *dtypes: np.dtype) -> list:
-    return [case for dtype in dtypes for case in cases(primitive, dtype)]
-
-
-def smooth(primitive: Primitive, *dtypes: np.dtype) -> list:
-    """Cases with something to differentiate, empty arrays left out."""
-    chosen = [case for case in drawn(primitive, *dtypes) if case.active]
-    return [case for case in chosen if all(np.size(arg) for arg in case.args)]
 
 
 @every

@@ -20,6 +20,7 @@ from .box import PYTHON_SCALARS, Box, shape_of
 from .errors import ProgramError, ShapeError
 from .interpret import bind
 from .primitive import Primitive
+from .quiet import quiet
 
 PLACE = re.compile(r"\{(\d)\}")
 
@@ -206,7 +207,7 @@ class Program:
         interpreter.
 
         Programs can hence be differentiated, vectorised and recorded. Values are dropped after
-        their last use. Raises ``ShapeError`` for another number of values, or other shapes.
+        their last use. NumPy's warnings were given when the program was recorded. Raises ``ShapeError`` for another number of values, or other shapes.
         """
         if len(values) != len(self.inputs):
             raise ShapeError(f"{self!r}.run: got {len(values)} values")
@@ -216,17 +217,19 @@ class Program:
                     f"{self!r}.run: got shape {shape_of(value)} for {self.names.typed(var)}"
                 )
         held: dict[Var, Any] = {**self.constants, **dict(zip(self.inputs, values, strict=True))}
-        for eqn, finished in zip(self.equations, self._finished, strict=True):
-            execute(eqn, held)
-            for var in finished:
-                del held[var]
+        with quiet():
+            for eqn, finished in zip(self.equations, self._finished, strict=True):
+                execute(eqn, held)
+                for var in finished:
+                    del held[var]
         return [read(atom, held) for atom in self.outputs]
 
     def run_all(self, *values: Any) -> dict[Var, Any]:
         """As ``run``, but gives the value of every variable."""
         held: dict[Var, Any] = {**self.constants, **dict(zip(self.inputs, values, strict=True))}
-        for eqn in self.equations:
-            execute(eqn, held)
+        with quiet():
+            for eqn in self.equations:
+                execute(eqn, held)
         return held
 
 

@@ -294,7 +294,8 @@ class BlackBox:
 
 def _flat(y: Any, structure: Output) -> Vector:
     """The numbers of ``y``, which has ``structure``, as one vector of its working dtype."""
-    return np.concatenate([np.ravel(leaf).astype(structure.work) for leaf in tree.flatten(y)[0]])
+    leaves = [np.asarray(leaf, structure.work).ravel() for leaf in tree.flatten(y)[0]]
+    return np.concatenate(leaves)
 
 
 def _at(shape: tuple[int, ...], index: int) -> str:
@@ -341,7 +342,11 @@ def _leaf(name: str, value: Any, where: str) -> Leaf:
         return Leaf(value, array if array.dtype.kind in "fc" else None, where)
     if isinstance(value, int):
         return Leaf(value, None, where)
-    remedy = "x.numpy()" if hasattr(value, "numpy") else "np.array(x, float)"
+    remedy = (
+        "x.numpy(), a constant for every transformation around it"
+        if hasattr(value, "numpy")
+        else "np.array(x, float)"
+    )
     raise DtypeError(
         f"{name}: {where} is {type(value).__name__}; numerical differentiation takes plain NumPy "
         f"arrays and Python numbers: give {remedy}"

@@ -203,9 +203,11 @@ def zero_tangent(y: Any) -> Any:
     return zeros_like(y) if is_inexact(y) else np.zeros(np.shape(y))[()]
 
 
-def own(dy: Any) -> Any:
-    """A tangent as the user gets it: an array of its own."""
-    if type(dy) is np.ndarray and (dy.base is not None or not dy.flags.writeable):
+def own(dy: Any, given: Sequence[Any] = ()) -> Any:
+    """A tangent as the user gets it: an array of its own, and none of those ``given``."""
+    if type(dy) is np.ndarray and (
+        dy.base is not None or not dy.flags.writeable or any(dy is dx for dx in given)
+    ):
         return np.array(dy)
     return dy
 
@@ -224,12 +226,8 @@ class Linearized:
         program: Program,
         recorder: Recorder,
     ) -> None:
-        self.primals, self.constant, self.out_def, self.program = (
-            primals,
-            constant,
-            out_def,
-            program,
-        )
+        self.primals, self.constant = primals, constant
+        self.out_def, self.program = out_def, program
         self._recorder = recorder  # holds the arrays that the program reads against writing
 
     def __call__(self, *tangents: Any) -> Any:
@@ -239,9 +237,11 @@ class Linearized:
             for leaf, other in zip(leaves, others, strict=True)
             if (dx := tangent_for(leaf, other, "linearize")) is not None
         ]
-        with quiet():
-            dys = iter(self.program.run(*values))
-        leaves = [own(next(dys)) if y is None else zero_tangent(y[0]) for y in self.constant]
+        dys = iter(self.program.run(*values))
+        leaves = [
+            own(next(dys), values) if constant is None else zero_tangent(constant[0])
+            for constant in self.constant
+        ]
         return tree.unflatten(self.out_def, leaves)
 
     def __repr__(self) -> str:
@@ -283,10 +283,8 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Linearized]:
         lists_meant_as_arrays(primal, "linearize")
         leaves, treedef = tree.flatten(primal)
         tangents = [
-            recorder.input(zeros_like(differentiable(leaf, "linearize")))
-            if is_inexact(leaf)
-            else None
-            for leaf in leaves
+            recorder.input(zeros_like(leaf)) if is_inexact(leaf) else None
+            for leaf in [differentiable(leaf, "linearize") for leaf in leaves]
         ]
         rows.append((leaves, tangents, treedef))
     with interpret.under(recorder):

@@ -152,11 +152,12 @@ def jacobian(
     Returns:
         A function with results in the structure of ``f``'s result; in the place of each array the
         structure of the argument, with arrays of shape ``(*output.shape, *input.shape)``; None for
-        integer inputs. A complex function is taken to be holomorphic, and checked: dy = J dx.
+        integer inputs. For a complex input: of a real output the gradient, as ``grad`` has it; of a
+        complex one, which must be holomorphic, the derivative, dy = J dx.
 
     Raises:
-        DtypeError: a complex argument of a function that is not holomorphic; integers or lists to
-        differentiate. ShapeError: an unknown mode or chunk size.
+        DtypeError: a complex result that is not holomorphic; integers or lists to differentiate.
+        ShapeError: an unknown mode or chunk size.
 
     >>> import numpy as np, wengert as wg
     >>> wg.jacobian(lambda x: x**2)(np.array([1.0, 3.0]))
@@ -183,11 +184,8 @@ def jacobian(
             blocks = _forward(problem, chunk_size, 16 * total_out)
             table = _from_columns(blocks, ys, xs)
             if any(map(is_complex, xs)):
-                _check_holomorphic(
-                    table,
-                    _from_columns(_forward(problem, chunk_size, 16 * total_out, True), ys, xs),
-                    xs,
-                )
+                turned = _forward(problem, chunk_size, 16 * total_out, True)
+                table = _with_imaginary(table, _from_columns(turned, ys, xs), ys, xs)
         else:
             rows = []
             for block in directions(ys, chunk_size, 16 * total_in):
@@ -199,18 +197,27 @@ def jacobian(
     return jacobian_of
 
 
-def _check_holomorphic(table: Any, turned: Any, xs: Sequence[Any]) -> None:
-    for row, other in zip(table, turned, strict=True):
+def _with_imaginary(table: Any, turned: Any, ys: Sequence[Any], xs: Sequence[Any]) -> Any:
+    """The columns for complex inputs: gradients ∂y/∂Re x + i ∂y/∂Im x of real outputs; of complex
+    outputs the derivative, if ``turned``, that of i times the directions, says that there is one.
+    """
+    result = []
+    for y, row, other in zip(ys, table, turned, strict=True):
+        parts = []
         for J, K, x in zip(row, other, xs, strict=True):
-            if isinstance(J, Box) or not is_complex(x):
-                continue
-            scale = np.max(np.abs(J), initial=0.0) + np.max(np.abs(K), initial=0.0)
-            if np.max(np.abs(1j * J - K), initial=0.0) > 1e-5 * scale:
-                raise DtypeError(
-                    "jacobian: a complex argument of a function that is not holomorphic: its "
-                    "derivative is not one complex matrix. Use wengert.grad for real results, or "
-                    "a function of the real and imaginary parts"
-                )
+            if is_complex(x) and not is_complex(y):
+                J = J + 1j * K
+            elif is_complex(x) and not isinstance(J, Box):
+                scale = np.max(np.abs(J), initial=0.0) + np.max(np.abs(K), initial=0.0)
+                if np.max(np.abs(1j * J - K), initial=0.0) > 1e-5 * scale:
+                    raise DtypeError(
+                        "jacobian: a complex argument of a complex function that is not "
+                        "holomorphic: its derivative is not one complex matrix. Take the real and "
+                        "imaginary parts of the result one by one"
+                    )
+            parts.append(J)
+        result.append(parts)
+    return result
 
 
 def hessian(

@@ -51,6 +51,11 @@ class Finding:
     right: float = np.nan
 
     @property
+    def is_rough(self) -> bool:
+        """Whether the function has no derivative there, whatever is claimed."""
+        return self.kind in ("kink", "step", "infinite", "edge") or np.isfinite(self.left)
+
+    @property
     def disagreement(self) -> float:
         """How far claim and slope differ, beside the larger of them; 0 for two zeros."""
         size = max(abs(self.claim), abs(self.slope))

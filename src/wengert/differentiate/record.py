@@ -36,7 +36,7 @@ class Recorder(Interpreter):
             lives; else copy them.
     """
 
-    __slots__ = ("_constants", "equations", "inputs", "keep", "lock", "locks", "values")
+    __slots__ = ("_seen", "constants", "equations", "inputs", "keep", "lock", "locks", "values")
 
     def __init__(
         self,
@@ -52,7 +52,8 @@ class Recorder(Interpreter):
         self.equations: list[Equation] = []
         self.values: dict[Var, Any] = {}
         self.locks: list[Locked] = []
-        self._constants: dict[int, tuple[Any, Var, Any]] = {}  # id: array, variable, what to read
+        self.constants: dict[Var, Any] = {}
+        self._seen: dict[int, tuple[Any, Var]] = {}  # id: the array, to hold it, and its variable
 
     def owned(self, value: Any) -> Array:
         return make(self, value, None)
@@ -124,12 +125,15 @@ class Recorder(Interpreter):
         """How an equation refers to a value that does not depend on the inputs."""
         if not isinstance(value, Box | np.ndarray):
             return Literal(value)
-        if id(value) not in self._constants:
-            var = Var(aval_of(value))
-            held = value if isinstance(value, Box) else self._held(value)
-            self._constants[id(value)] = (value, var, held)
-            self._note(var, held)
-        return self._constants[id(value)][1]
+        known = self._seen.get(id(value))
+        if known is not None and same(value, self.constants[known[1]]):
+            return known[1]
+        var = Var(aval_of(value))
+        held = value if isinstance(value, Box) else self._held(value)
+        self.constants[var] = held
+        self._seen[id(value)] = (value, var)
+        self._note(var, held)
+        return var
 
     def _held(self, array: np.ndarray[Any, Any]) -> Any:
         """``array`` as the program may read it later, whatever the user writes into his."""
@@ -148,8 +152,13 @@ class Recorder(Interpreter):
 
     def program(self, outputs: Sequence[Atom], name: str = "") -> Program:
         """What has been recorded."""
-        constants = {var: held for _, var, held in self._constants.values()}
-        return Program(tuple(self.inputs), tuple(self.equations), tuple(outputs), constants, name)
+        inputs, equations = tuple(self.inputs), tuple(self.equations)
+        return Program(inputs, equations, tuple(outputs), dict(self.constants), name)
+
+
+def same(value: Any, held: Any) -> bool:
+    """Whether an array still holds what the program reads for it: a plain buffer may be reused."""
+    return value is held or (type(held) is np.ndarray and held.tobytes() == value.tobytes())
 
 
 def read(box: Box) -> Var | None:

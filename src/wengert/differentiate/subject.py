@@ -56,6 +56,15 @@ class Subject:
             low = [*self.low, *[cast_like(s, x) for s, x in zip(seeds, likes, strict=True)]]
         return Subject(forward if mode == FORWARD else reverse, [*self.leaves, *seeds], low)
 
+    def seeded(self, mode: str, rng: np.random.Generator) -> Subject:
+        """The derivative in ``mode`` at random tangents or adjoints."""
+        if mode == FORWARD:
+            return self.derived(mode, as_leaves(direction(rng, self.leaves, False), self.leaves))
+        with np.errstate(all="ignore"):
+            ys = self.value(self.leaves)
+        scales = [np.full(n, weight(y)) for y, n in zip(ys, lengths(ys), strict=True)]
+        return self.derived(mode, as_leaves(short(rng, np.concatenate(scales)), ys))
+
     def at(self, leaves: list[Any], low: list[Any] | None) -> Subject:
         """The same function elsewhere."""
         return Subject(self.f, leaves, low)
@@ -175,6 +184,13 @@ def short(rng: np.random.Generator, scale: Vector) -> Vector:
     return np.ldexp(bits, np.clip(exponent, -100, 100))
 
 
+def weight(leaf: Any) -> float:
+    """What brings the numbers of ``leaf`` to about 1."""
+    size = np.abs(as_vector([leaf]))
+    largest = float(np.max(np.where(np.isfinite(size), size, 0.0), initial=0.0))
+    return 1 / largest if 2.0**-90 < largest < 2.0**90 else 1.0
+
+
 def direction(rng: np.random.Generator, leaves: Sequence[Any], relative: bool) -> Vector:
     """A direction v for the leaves together: about max(1, |x|), or about |x| if ``relative``."""
     parts = []
@@ -186,6 +202,6 @@ def direction(rng: np.random.Generator, leaves: Sequence[Any], relative: bool) -
 
 
 def is_uneven(leaves: Sequence[Any]) -> bool:
-    """Whether some numbers are far from 1, so that the two directions differ by more than chance."""
+    """Whether some numbers are far from 1: then the two kinds of directions see other things."""
     size = np.abs(as_vector(leaves))
-    return bool(np.any((size > 0) & (size < 0.125)) or np.any(size > 8))
+    return bool(np.any((size > 0) & (size < 2.0**-6)) or np.any(size > 2.0**6))

@@ -118,9 +118,14 @@ def sweep(
         ):  # what is written is read from the adjoint before it is erased there
             i -= 1
             if parent is not None and (g := pull(i, gy, reader, absorbs)) is not None:
-                adjoints.add(parent, g)
+                number = parent.number
+                if type(g) is np.ndarray and number not in pending:
+                    pending[number], values[number] = parent, g
+                    heappush(queue, -number)
+                else:
+                    adjoints.add(parent, g)
                 if spread:
-                    masked.add(parent.number)
+                    masked.add(number)
         if release:
             node.saved, node.parents = RELEASED, ()
 

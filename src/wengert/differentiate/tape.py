@@ -247,7 +247,7 @@ class Tape(Interpreter):
         assert primitive.residual is not None
         with under(self.parent or self):
             y, saved = primitive.residual(values, params)
-        if any(isinstance(part, Box) and part._owner is self for part in y):
+        if type(y) is tuple and any(isinstance(part, Box) and part._owner is self for part in y):
             raise escaped(next(part for part in y if isinstance(part, Box)), primitive)
         return wrap(self, y, node_for(primitive, parents, saved, params, y))
 

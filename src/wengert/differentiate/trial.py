@@ -34,7 +34,7 @@ from .subject import (
     units,
 )
 
-LOOKED_AT = 32  # elements of a result that are classified one by one
+SPARE = 8  # digits of x, in base 2, that the smallest step leaves alone
 VALUE, DOT = "value", "dot"
 
 
@@ -61,13 +61,14 @@ class Trial:
 
     def __init__(self, subject: Subject, rng: np.random.Generator, relative: bool = False) -> None:
         self.subject = subject
-        self.base = subject.value(subject.leaves)
+        with np.errstate(all="ignore"):
+            self.base = subject.value(subject.leaves)
         self.x, self.y = as_vector(subject.leaves), as_vector(self.base)
         self.v = direction(rng, subject.leaves, relative)
         self.keep = np.isfinite(self.y)
         noise = np.where(self.keep, units(self.base) * np.abs(self.y), 0.0)
-        depth = int(-np.log2(np.max(units(subject.leaves), initial=0.0) or 1.0)) - 8
-        self.ladder = Ladder(self._along, self.y, noise, depth)
+        digits = int(-np.log2(np.max(units(subject.leaves), initial=0.0) or 1.0))
+        self.ladder = Ladder(self._along, self.y, noise, digits - SPARE)
         self.w = self._weights(rng)
         self.values: dict[str, Vector] = {}
 
@@ -133,20 +134,24 @@ class Trial:
 
     def noise(self) -> Vector:
         """The rounding error of each element of the result, by Monte Carlo arithmetic."""
-        return spread(self._sampled(lambda leaves: self.subject.f(*leaves)), self.y)
+        return spread(self.moves())
 
-    def rounding(self, mode: str, vector: Vector, single: bool = False) -> Vector:
-        """That of J v, or of the terms of <Jᵀw, v>, likewise; one row a sample."""
-        rows = self._sampled(lambda leaves: self._run(mode, leaves, self.w)[1], single)
-        return np.array([row - vector for row in rows])
+    def moves(self) -> list[Vector]:
+        """What Monte Carlo arithmetic does to the result, a row a sample."""
+        return self._sampled(lambda leaves: self.subject.f(*leaves), self.y)
 
-    def _sampled(self, compute: Any, single: bool = False) -> list[Vector]:
-        return samples(
-            self.subject.f,
-            self.subject.leaves,
-            lambda leaves: as_vector([plain(part) for part in compute(leaves)]),
-            single,
-        )
+    def rounding(self, mode: str, vector: Vector, single: bool = False) -> list[Vector]:
+        """What it does to ``vector``, which is J v or Jᵀ w."""
+        return self._sampled(lambda leaves: self._run(mode, leaves, self.w)[1], vector, single)
+
+    def _sampled(self, compute: Any, center: Vector, single: bool = False) -> list[Vector]:
+        with np.errstate(all="ignore"):
+            return samples(
+                self.subject.f,
+                self.subject.leaves,
+                lambda leaves: as_vector([plain(part) for part in compute(leaves)]) - center,
+                single,
+            )
 
     # --- comparisons -------------------------------------------------------------------------
 
@@ -156,15 +161,15 @@ class Trial:
         found, numbers = [], {}
         for mode in modes:
             vector = self.derivative(mode, self.subject.leaves, self.w)
-            numbers[mode] = number = self._number(mode, vector)
-            found.append(Outcome(mode, self._against(ladder, number)))
+            numbers[mode] = number = self.number(mode, vector)
+            found.append(Outcome(mode, self.against(ladder, number)))
             found += self._same_value(mode)
             found += self._low(number)
         if len(numbers) == 2:
-            found.append(Outcome(DOT, self._dot(*numbers.values())))
+            found.append(Outcome(DOT, self.dot(*numbers.values())))
         return found
 
-    def _number(self, mode: str, vector: Vector, leaves: Sequence[Any] | None = None) -> Number:
+    def number(self, mode: str, vector: Vector, leaves: Sequence[Any] | None = None) -> Number:
         terms = self.terms(mode, vector, self.w)
         unit = self.unit(self.subject.leaves if leaves is None else leaves)
         slack = MULTIPLE * unit * float(np.sum(np.abs(terms)))
@@ -176,7 +181,7 @@ class Trial:
         moved = [float(np.sum(self.terms(number.mode, row, self.w))) for row in rows]
         return replace(number, slack=max(number.slack, MULTIPLE * float(np.max(np.abs(moved)))))
 
-    def _against(self, ladder: Ladder, number: Number) -> Finding:
+    def against(self, ladder: Ladder, number: Number) -> Finding:
         """``number`` against differences."""
         for attempt in range(2):
             claim, slack = np.array([number.value]), np.array([number.slack])
@@ -185,12 +190,11 @@ class Trial:
                 return Finding("agrees", number.value, float(slopes[0]), float(errors[0]))
             if attempt == 0:
                 number = self._wider(number)
-                rows = self._sampled(lambda leaves: self.subject.f(*leaves))
-                onto = [np.sum(self.w[self.keep] * (row - self.y)[self.keep]) for row in rows]
-                ladder.noisier(np.array([np.max(np.abs(onto))]))
+                onto = [np.sum(self.w[self.keep] * row[self.keep]) for row in self.moves()]
+                ladder.noisier(np.nan_to_num(np.max(np.abs(onto), keepdims=True)))
         return classify(ladder, 0, claim, slack)
 
-    def _dot(self, a: Number, b: Number) -> Finding:
+    def dot(self, a: Number, b: Number) -> Finding:
         """Forward against reverse."""
         if not np.isfinite([a.value, b.value]).all():
             return Finding("agrees", a.value, b.value)  # each has been held against differences
@@ -219,16 +223,24 @@ class Trial:
         low = self.subject.low
         if low is None or not np.isfinite(number.value):
             return []
-        found = self._number(number.mode, self.derivative(number.mode, low, self.w), low)
-        size = max(abs(found.value), abs(number.value))
+        found = self.number(number.mode, self.derivative(number.mode, low, self.w), low)
         if not abs(found.value - number.value) <= found.slack:
-            with np.errstate(all="ignore"):
-                found = replace(found, slack=self._wider(replace(number, slack=found.slack), True).slack)
-        kind = "agrees" if abs(found.value - number.value) <= found.slack else "differs"
-        if not np.isfinite(found.slack):
-            kind = "agrees" if not np.isfinite(found.value) else kind  # overflow, played as well
-        del size
+            found = replace(found, slack=self._wider(replace(number, slack=found.slack), True).slack)
+        fine = abs(found.value - number.value) <= found.slack
+        if not np.isfinite(found.slack):  # overflow, in the played arithmetic as well
+            fine = True
+        if not fine:
+            fine = self._natively(found)
+        kind = "agrees" if fine else "differs"
         return [Outcome(number.mode, Finding(kind, found.value, number.value, found.slack), "float32")]
+
+    def _natively(self, found: Number) -> bool:
+        """Whether differences in the precision of the arguments confirm: f may depend on it."""
+        native = Trial(Subject(self.subject.f, list(self.subject.low or [])), np.random.default_rng())
+        native.v, native.w = self.v, self.w
+        native.ladder = Ladder(native._along, native.y, native.ladder.noise, native.ladder.depth)
+        ladder = native.ladder.projected(self.w, self.keep & native.keep)
+        return native.against(ladder, found).kind == "agrees"
 
 
 @dataclass(frozen=True)
@@ -241,8 +253,7 @@ class Number:
     slack: float
 
 
-def spread(rows: Sequence[Vector], center: Vector) -> Vector:
-    """The largest distance of ``rows`` from ``center``, elementwise."""
-    with np.errstate(all="ignore"):
-        far: Vector = np.max(np.abs(np.array(rows) - center), axis=0)
-    return np.where(np.isnan(far), 0.0, far)
+def spread(rows: Sequence[Vector]) -> Vector:
+    """The largest of ``rows``, elementwise and in absolute value; NaN counts as nothing."""
+    far: Vector = np.max(np.nan_to_num(np.abs(np.array(rows)), posinf=0.0), axis=0)
+    return far

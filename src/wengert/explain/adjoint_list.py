@@ -15,6 +15,7 @@ from ..core import interpret, tree
 from ..core.box import Box, innermost, is_inexact, shape_of
 from ..core.errors import DtypeError, ShapeError, describe
 from ..core.program import Equation, Var
+from ..core.quiet import quiet
 from ..differentiate.sweep import Adjoints, sweep
 from ..differentiate.tape import Node, Part, Tape, projection
 from ..ops.fitting import fit
@@ -67,7 +68,7 @@ def adjoint_lines(trace: Trace, seeds: Any, mark: str) -> Listing:
     handles = {var: held[var] for var in trace.variables}
     watched = Watched()
     started = start(trace, seeds, handles)
-    with np.errstate(all="ignore"):
+    with quiet():
         sweep(started, False, lambda leaf, g: None, watched.visit, watched)
     equations = equations_by_node(trace, handles)
     lines, printed = [], set(shortened(trace.variables))

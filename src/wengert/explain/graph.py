@@ -14,6 +14,7 @@ import numpy as np
 from ..core.box import Box
 from ..core.errors import DtypeError, GraphReleased, UnsupportedError, describe
 from ..core.program import Equation, Names, Program, Var
+from ..core.quiet import quiet
 from ..differentiate.sweep import RELEASED
 from ..differentiate.tape import Leaf, Node, projection
 from .notation import number, operation, value_text
@@ -252,6 +253,6 @@ def _node_partial(node: Node, i: int) -> str:
     if any(n.shape != () or n.dtype is None or np.dtype(n.dtype).kind != "f" for n in both):  # type: ignore[union-attr]
         return ""
     assert node.primitive is not None
-    with np.errstate(all="ignore"):
+    with quiet():
         partial = node.primitive.pull(i, 1.0, node, False)
     return number(partial) if isinstance(partial, float | np.floating) else ""

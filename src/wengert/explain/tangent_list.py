@@ -15,6 +15,7 @@ from ..core import interpret
 from ..core.box import Box, is_inexact
 from ..core.errors import DtypeError, ShapeError, describe
 from ..core.program import Var
+from ..core.quiet import quiet
 from ..differentiate.forward import Forward, tangent_for
 from ..ops.array import make
 from .listing import Listing, shortened
@@ -86,7 +87,7 @@ def local_partial(trace: Trace, var: Var, i: int) -> Any:
     tangents: list[Any] = [None] * len(values)
     tangents[i] = np.ones((), np.asarray(values[i]).dtype)[()]
     several = eqn.primitive.multiple
-    with np.errstate(all="ignore"):
+    with quiet():
         partial = eqn.primitive.jvp((y,) if several else y, values, tangents, dict(eqn.params))
     if several and partial is not None:
         (partial,) = partial

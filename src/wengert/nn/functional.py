@@ -55,6 +55,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """
     if bias is None:
         return bind(network.project, x, weight)
+    if isinstance(weight, Box):
+        return interpret.current.get().process(network.affine, (x, weight, bias), {})
     return bind(network.affine, x, weight, bias)
 
 

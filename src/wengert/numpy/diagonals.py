@@ -54,11 +54,6 @@ def writable_diagonal(a: Any, axis1: int, axis2: int) -> Any:
     )
 
 
-@implements(np.linalg.diagonal)
-def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
-    return diagonal(x, offset, -2, -1)
-
-
 @implements(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
     if v.ndim == 2:
@@ -80,11 +75,6 @@ def trace(
 ) -> Any:
     result = np.sum(shape.diagonal(_last(a, axis1, axis2), offset=int(offset)), -1, dtype)
     return result if out is None else into("trace", out, result)
-
-
-@implements(np.linalg.trace)
-def linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
-    return trace(x, offset, -2, -1, dtype)
 
 
 @implements(np.tril)

@@ -19,7 +19,6 @@ from ..ops.indexing import getitem, split_index
 from .arguments import MISSING, as_array, at, one_axis
 
 
-
 def _part(a: Any, axis: int, *bounds: int | None) -> Any:
     """``a`` from start to stop along ``axis``."""
     return a[at(axis, slice(*bounds))]
@@ -236,12 +235,14 @@ def _sequence(name: str, x: Any) -> Any:
 
 
 def _trimmed(full: Any, n: int, m: int, mode: str, name: str) -> Any:
-    """The part of the full convolution that ``mode`` names."""
+    """The part of the full convolution that ``mode`` names; ``correlate`` swaps sequences so that
+    the longer comes first, and reverses the result.
+    """
     short, long = min(n, m), max(n, m)
     if mode == "full":
         return full
     if mode == "same":
-        start = (short - 1) // 2
+        start = short // 2 if name == "correlate" and n < m else (short - 1) // 2
         return full[start : start + long]
     if mode == "valid":
         return full[short - 1 : long]

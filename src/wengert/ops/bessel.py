@@ -211,16 +211,30 @@ hankel2e = _of_order(
 # --- spherical ------------------------------------------------------------------------------------
 
 
-def _lower(n: Any) -> Any:
-    """n - 1, and 0 for n = 0, where what has this order is multiplied with 0."""
-    return np.maximum(n - 1, 0)
+# n f(n-1) ∓ (n+1) f(n+1) = ± (2n+1) f': the sign of the second term, and of both
+SPHERICAL_SIGNS = {
+    "spherical_jn": (-1, 1),
+    "spherical_yn": (-1, 1),
+    "spherical_in": (1, 1),
+    "spherical_kn": (1, -1),
+}
 
 
-def _spherical(function: Callable[..., Any], partial: Callable[..., Any], kind: str) -> Any:
-    return elementwise(
+def spherical_slope(function: Any, n: Any, x: Any) -> Any:
+    """The derivative of the spherical Bessel function ``function`` of order ``n``."""
+    second, both = SPHERICAL_SIGNS[function.name]
+    lower, upper = function(np.maximum(n - 1, 0), x), function(n + 1, x)
+    return both * (n * lower + second * (n + 1) * upper) / (2 * n + 1)
+
+
+def _spherical(function: Callable[..., Any], kind: str) -> Any:
+    primitive: Any = elementwise(
         name=function.__name__,
         value=lambda n, x: function(n, x),
-        partials=(parameter(function.__name__, "the order"), partial),
+        partials=(
+            parameter(function.__name__, "the order"),
+            lambda a, b: spherical_slope(primitive, a, b),
+        ),
         doc=Doc(
             f"Spherical Bessel function {kind} of integer order a at b.",
             (Interval(0.0, 3.0), POSITIVE),
@@ -229,28 +243,13 @@ def _spherical(function: Callable[..., Any], partial: Callable[..., Any], kind: 
         samples=orders(0, 3, POSITIVE),
         extra=NO_COMPLEX_STEP,
     )
+    return primitive
 
 
-spherical_jn: Any = _spherical(
-    sp.spherical_jn,
-    lambda a, b: (a * spherical_jn(_lower(a), b) - (a + 1) * spherical_jn(a + 1, b)) / (2 * a + 1),
-    "j",
-)
-spherical_yn: Any = _spherical(
-    sp.spherical_yn,
-    lambda a, b: (a * spherical_yn(_lower(a), b) - (a + 1) * spherical_yn(a + 1, b)) / (2 * a + 1),
-    "y",
-)
-spherical_in: Any = _spherical(
-    sp.spherical_in,
-    lambda a, b: (a * spherical_in(_lower(a), b) + (a + 1) * spherical_in(a + 1, b)) / (2 * a + 1),
-    "i",
-)
-spherical_kn: Any = _spherical(
-    sp.spherical_kn,
-    lambda a, b: -(a * spherical_kn(_lower(a), b) + (a + 1) * spherical_kn(a + 1, b)) / (2 * a + 1),
-    "k",
-)
+spherical_jn = _spherical(sp.spherical_jn, "j")
+spherical_yn = _spherical(sp.spherical_yn, "y")
+spherical_in = _spherical(sp.spherical_in, "i")
+spherical_kn = _spherical(sp.spherical_kn, "k")
 
 
 # --- Airy -----------------------------------------------------------------------------------------

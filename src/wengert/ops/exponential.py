@@ -1,8 +1,7 @@
 """Exponentials, logarithms, roots, and the sums of exponentials that they stabilise.
 
 Layer: ``ops``, NumPy only. The sources name the section of the Digital Library of Mathematical
-Functions (https://dlmf.nist.gov) that has the derivative. ``np.reciprocal`` stands for ``1 / x``
-where ``x`` may be a Python float, whose division by zero raises instead of giving infinity.
+Functions (https://dlmf.nist.gov) that has the derivative.
 """
 
 from __future__ import annotations
@@ -12,13 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from ..core.box import shape_of
+from ..core.box import PYTHON_SCALARS, shape_of
 from ..core.primitive import Doc, Interval
 from .activation import sigmoid
 from .families import elementwise, normal_axes, reduction
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 ANY, POSITIVE, AWAY = Interval(), Interval(0.2, 3.0), Interval(0.3, 3.0)
+
+
+def inverse(x: Any) -> Any:
+    """1 / x; infinite, as NumPy has it, for a Python number that is 0, where Python raises."""
+    return np.reciprocal(x) if type(x) in PYTHON_SCALARS and not x else 1 / x
+
 
 exp = elementwise(
     name="exp",
@@ -47,7 +52,7 @@ log = elementwise(
     name="log",
     value=np.log,
     ufunc=np.log,
-    partials=(lambda x: np.reciprocal(x),),
+    partials=(lambda x: inverse(x),),
     doc=Doc("Natural logarithm, elementwise.", (POSITIVE,), source="DLMF 4.7.1"),
     notation="ln {0}",
 )
@@ -55,21 +60,21 @@ log2 = elementwise(
     name="log2",
     value=np.log2,
     ufunc=np.log2,
-    partials=(lambda x: np.reciprocal(LN2 * x),),
+    partials=(lambda x: inverse(LN2 * x),),
     doc=Doc("Logarithm to base 2, elementwise.", (POSITIVE,), source="DLMF 4.7.1"),
 )
 log10 = elementwise(
     name="log10",
     value=np.log10,
     ufunc=np.log10,
-    partials=(lambda x: np.reciprocal(LN10 * x),),
+    partials=(lambda x: inverse(LN10 * x),),
     doc=Doc("Logarithm to base 10, elementwise.", (POSITIVE,), source="DLMF 4.7.1"),
 )
 log1p = elementwise(
     name="log1p",
     value=np.log1p,
     ufunc=np.log1p,
-    partials=(lambda x: np.reciprocal(1 + x),),
+    partials=(lambda x: inverse(1 + x),),
     doc=Doc("ln(1 + x), exact near 0, elementwise.", (Interval(-0.8, 3.0),), source="DLMF 4.7.1"),
 )
 sqrt = elementwise(
@@ -84,7 +89,7 @@ cbrt = elementwise(
     name="cbrt",
     value=np.cbrt,
     ufunc=np.cbrt,
-    partials=(lambda y: np.reciprocal(3 * (y * y)),),
+    partials=(lambda y: 1 / (3 * (y * y)),),
     complex=False,
     doc=Doc("Real cube root, elementwise.", (AWAY,), source="DLMF 4.7.11"),
 )
@@ -145,12 +150,15 @@ def _logsumexp_value(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def _logsumexp_partial(y: Any, x: Any, axis: Any) -> Any:
-    """exp(x - y), the softmax; where y is infinite, equally between what makes it so."""
+    """The softmax, exp(x - y), with the rounding of y divided out; where y is infinite, equal
+    shares for what makes it so.
+    """
     infinite = np.isinf(y)
     hit = np.equal(x, y) & np.greater(y, 0)
     axes = normal_axes(axis, len(shape_of(x)))
     count = np.maximum(np.sum(hit, axis=axes, keepdims=True, dtype=y.dtype), 1)
-    return np.where(infinite, hit / count, np.exp(np.subtract(x, np.where(infinite, 0.0, y))))
+    share = np.exp(np.subtract(x, np.where(infinite, 0.0, y)))
+    return np.where(infinite, hit / count, share / np.sum(share, axis=axes, keepdims=True))
 
 
 logsumexp = reduction(

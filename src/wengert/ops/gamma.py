@@ -174,14 +174,14 @@ gammaincc = _incomplete(
 )
 gammaincinv = _incomplete(
     sp.gammaincinv,
-    lambda y, a: np.reciprocal(_gamma_density(a, y)),
+    lambda y, a: 1 / _gamma_density(a, y),
     "Inverse of gammainc in its last argument.",
     POSITIVE,
     UNIT,
 )
 gammainccinv = _incomplete(
     sp.gammainccinv,
-    lambda y, a: -np.reciprocal(_gamma_density(a, y)),
+    lambda y, a: -1 / _gamma_density(a, y),
     "Inverse of gammaincc in its last argument.",
     POSITIVE,
     UNIT,
@@ -204,7 +204,7 @@ betaincc = _incomplete(
 )
 betaincinv = _incomplete(
     sp.betaincinv,
-    lambda y, a, b: np.reciprocal(_beta_density(a, b, y)),
+    lambda y, a, b: 1 / _beta_density(a, b, y),
     "Inverse of betainc in its last argument.",
     POSITIVE,
     POSITIVE,
@@ -212,7 +212,7 @@ betaincinv = _incomplete(
 )
 betainccinv = _incomplete(
     sp.betainccinv,
-    lambda y, a, b: -np.reciprocal(_beta_density(a, b, y)),
+    lambda y, a, b: -1 / _beta_density(a, b, y),
     "Inverse of betaincc in its last argument.",
     POSITIVE,
     POSITIVE,

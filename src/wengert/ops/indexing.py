@@ -90,9 +90,12 @@ def at_current_level(buffer: Any, value: Any, index: Any) -> Any:
     return buffer if isinstance(buffer, Box) and buffer._owner is level else level.owned(buffer)
 
 
+NOWHERE = object()  # the index of no element
+
+
 class Erased:
-    """A contribution of ``g`` with zeros at ``index``. ``number``: of the node whose adjoint ``g``
-    is.
+    """A contribution of ``g`` with zeros at ``index``, or of all of ``g`` if that is ``NOWHERE``.
+    ``number``: of the node whose adjoint ``g`` is.
     """
 
     __slots__ = ("g", "index", "number")
@@ -105,8 +108,9 @@ class Erased:
         g = self.g
         if not overwrite:
             g = g.copy() if isinstance(g, Box) else np.array(g)
-        g = at_current_level(g, None, self.index)
-        g[self.index] = 0
+        if self.index is not NOWHERE:
+            g = at_current_level(g, None, self.index)
+            g[self.index] = 0
         return g
 
 
@@ -334,9 +338,12 @@ def _scatter_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
 
 
 def _scatter_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
-    if i == 0:
-        return gy
-    return fit(getitem(gy, *node.saved[4:], index=node.params["index"]), node.parents[1])
+    if i == 0:  # the buffer itself, if the sweep owns it: further back it may be written into
+        return Erased(NOWHERE, gy, node.number)
+    g = getitem(gy, *node.saved[4:], index=node.params["index"])
+    if not node.saved[4:] and not isinstance(g, Box):
+        g = np.array(g)
+    return fit(g, node.parents[1])
 
 
 def _scatter_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]) -> Any:

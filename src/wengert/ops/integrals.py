@@ -59,7 +59,7 @@ def _erfcx_partial(y: Any, x: Any) -> Any:
     if is_complex(x):
         return near
     far = np.greater(x, FAR)
-    inverse = np.reciprocal(np.where(far, x, FAR))
+    inverse = 1 / np.where(far, x, FAR)
     square = inverse * inverse
     return np.where(far, -0.5 * TWO_OVER_ROOT_PI * square * _tail(-0.5 * square), near)
 
@@ -70,7 +70,7 @@ def _dawsn_partial(y: Any, x: Any) -> Any:
     if is_complex(x):
         return near
     far = np.greater(np.abs(x), FAR)
-    inverse = np.reciprocal(np.where(far, x, FAR))
+    inverse = 1 / np.where(far, x, FAR)
     square = inverse * inverse
     return np.where(far, -0.5 * square * _tail(0.5 * square), near)
 
@@ -138,7 +138,7 @@ ndtri = of_ufunc(
 )
 ndtri_exp = of_ufunc(
     sp.ndtri_exp,
-    lambda y: np.reciprocal(hazard(y)),
+    lambda y: 1 / hazard(y),
     summary="Inverse of ln Φ.",
     domain=(Interval(-3.0, -0.2),),
     source="DLMF 7.17.1",

@@ -1,8 +1,7 @@
 """Losses of networks: cross-entropy, squared error, binary cross-entropy. Layer: ``ops``.
 
-The first two give the mean over everything as one line of the Wengert list. They save their
-arguments alone: the probabilities are computed again on the way back, which costs less than the
-line that would carry them.
+The first two give the mean over everything as one line of the Wengert list. A tape of the
+cross-entropy saves its derivative, which costs little beside the value.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval
-from ..core.box import shape_of
+from ..core.box import Box, shape_of
 from ..core.errors import BoundsError, DtypeError, ShapeError, describe
 from ..core.primitive import Doc, Interval
 from .activation import sigmoid, softmax
@@ -26,8 +25,8 @@ SOURCE = "I. Goodfellow et al., Deep Learning, MIT Press 2016, section 6.2"
 # --- softmax cross-entropy -----------------------------------------------------------------------
 
 
-def _checked_labels(z: Any, labels: Any) -> Any:
-    """``labels`` in one row, if they are one class of ``z`` (…, classes) for each row of it."""
+def _refuse(z: Any, labels: Any) -> None:
+    """Say what does not fit: ``labels`` must be one class of ``z`` (…, classes) for each row."""
     if z.ndim < 1 or labels.shape != z.shape[:-1]:
         raise ShapeError(
             f"logits {describe(z)} and labels {describe(labels)}; expected (…, classes) and (…): "
@@ -39,29 +38,45 @@ def _checked_labels(z: Any, labels: Any) -> Any:
             "floats: labels.astype(int); for probabilities p in place of labels write "
             "-np.mean(np.sum(p * log_softmax(logits), axis=-1))"
         )
-    labels = labels.reshape(-1)
     if not labels.size:
         raise ShapeError(f"logits {describe(z)}: there is no row, and no mean of nothing")
-    if np.maximum.reduce(labels.astype(np.uint64)) >= z.shape[-1]:  # a negative one is large there
-        bad = int(np.flatnonzero((labels < 0) | (labels >= z.shape[-1]))[0])
+    wrong = np.flatnonzero((labels < 0) | (labels >= z.shape[-1]))
+    if wrong.size:
         raise BoundsError(
-            f"label {labels[bad]} in row {bad}; expected 0 to {z.shape[-1] - 1}, as there are "
-            f"{z.shape[-1]} classes"
+            f"label {labels.reshape(-1)[wrong[0]]} in row {wrong[0]}; expected 0 to "
+            f"{z.shape[-1] - 1}, as there are {z.shape[-1]} classes"
         )
-    return labels
 
 
-def _cross_entropy_value(z: Any, labels: Any, mean: bool = True) -> Any:
-    """log Σ exp(z) - z[label] for each row, the largest z taken off first; or their mean."""
+def _forward(z: Any, labels: Any, mean: bool, residue: bool) -> tuple[Any, Any]:
+    """The loss, log Σ exp(z) - z[label] of each row or their mean; and softmax - onehot if asked.
+
+    The largest z of each row is taken off first, so that nothing overflows.
+    """
     z, labels = np.asarray(z), np.asarray(labels)
-    flat = _checked_labels(z, labels)
-    rows = z.reshape(flat.size, z.shape[-1])
+    if z.shape[:-1] != labels.shape or z.dtype.kind != "f" or labels.dtype.kind not in "iu":
+        _refuse(z, labels)
+    count = labels.size
+    rows, flat = z.reshape(count, z.shape[-1]), labels.reshape(count)
+    numbers = np.arange(count)
     shifted = rows - np.maximum.reduce(rows, axis=1, keepdims=True)
-    picked = shifted[np.arange(flat.size), flat]
+    try:
+        picked = shifted[numbers, flat]
+    except IndexError:
+        _refuse(z, labels)
+        raise
+    if not count or np.minimum.reduce(flat) < 0:
+        _refuse(z, labels)
     np.exp(shifted, out=shifted)
-    losses = np.log(np.add.reduce(shifted, axis=1))
+    sums = np.add.reduce(shifted, axis=1, keepdims=True)
+    losses = np.log(sums[:, 0])
     losses -= picked
-    return np.add.reduce(losses) / flat.size if mean else losses.reshape(labels.shape)[()]
+    y = np.add.reduce(losses) / count if mean else losses.reshape(labels.shape)[()]
+    if not residue:
+        return y, None
+    shifted /= sums
+    shifted[numbers, flat] -= 1
+    return y, shifted.reshape(z.shape)
 
 
 def _residue(z: Any, labels: Any) -> Any:
@@ -70,26 +85,30 @@ def _residue(z: Any, labels: Any) -> Any:
     return softmax(z, axis=-1) - np.equal(column, np.arange(shape_of(z)[-1]))
 
 
-def _residue_in_place(z: Any, labels: Any) -> Any:
-    """The same of plain arrays, without the matrix of zeros and ones."""
-    p = softmax.value(z, axis=-1)
-    rows = p.reshape(labels.size, z.shape[-1])
-    rows[np.arange(labels.size), labels.reshape(-1)] -= 1
-    return rows.reshape(z.shape)
+class Saved:
+    """What a tape keeps: the arguments, for who tapes the way back as well, and the derivative."""
+
+    __slots__ = ("residue", "xs")
+
+    def __init__(self, xs: Sequence[Any], residue: Any) -> None:
+        self.xs, self.residue = xs, residue
+
+
+def _residual(xs: Sequence[Any], params: dict[str, Any]) -> tuple[Any, Saved]:
+    z, labels = xs
+    if not isinstance(z, Box) and not isinstance(labels, Box):
+        y, residue = _forward(z, labels, params.get("mean", True), True)
+        return y, Saved((z, np.array(labels)), residue)
+    return cross_entropy(z, labels, **params), Saved(xs, _residue(z, labels))
 
 
 def _cross_entropy_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
-    _, _, z, labels = node.saved[:4]
-    count = math.prod(shape_of(labels))
-    scale = gy / count if node.params.get("mean", True) else np.reshape(gy, (*shape_of(gy), 1))
-    if type(z) is np.ndarray and type(labels) is np.ndarray and type(scale) in _PLAIN:
-        g = _residue_in_place(z, labels)
-        g *= scale
-        return fit(g, node.parents[0])
-    return fit(_residue(z, labels) * scale, node.parents[0])
-
-
-_PLAIN = (float, np.float32, np.float64, np.ndarray)
+    residue = node.saved.residue
+    if node.params.get("mean", True):
+        gy = gy / math.prod(shape_of(residue)[:-1])
+    else:
+        gy = np.reshape(gy, (*shape_of(gy), 1))
+    return fit(residue * gy, node.parents[0])
 
 
 def _cross_entropy_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
@@ -129,7 +148,8 @@ def _cross_entropy_samples(rng: np.random.Generator) -> list[Any]:
 
 cross_entropy = general(
     name="cross_entropy",
-    value=_cross_entropy_value,
+    value=lambda z, labels, mean=True: _forward(z, labels, mean, False)[0],
+    residual=_residual,
     jvp=_cross_entropy_jvp,
     pull=_cross_entropy_pull,
     reads=(frozenset({2, 3}), None),

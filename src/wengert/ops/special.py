@@ -16,6 +16,7 @@ from scipy import special as sp
 
 from ..core.primitive import REGISTRY, Interval
 from . import bessel, gamma, hypergeometric, integrals  # noqa: F401
+from .exponential import inverse
 from .fitting import is_complex
 from .scipy_ufunc import of_ufunc, ufunc_within
 from .trigonometric import DEGREE
@@ -42,7 +43,7 @@ expm1 = of_ufunc(
 )
 log1p = of_ufunc(
     sp.log1p,
-    lambda x: np.reciprocal(1 + x),
+    lambda x: inverse(1 + x),
     name="special.log1p",
     summary="ln(1 + x), exact near 0.",
     domain=(Interval(-0.8, 3.0),),
@@ -50,7 +51,7 @@ log1p = of_ufunc(
 )
 cbrt = of_ufunc(
     sp.cbrt,
-    lambda y: np.reciprocal(3 * (y * y)),
+    lambda y: 1 / (3 * (y * y)),
     name="special.cbrt",
     summary="Real cube root.",
     domain=(POSITIVE,),
@@ -116,7 +117,7 @@ expit = of_ufunc(
 )
 logit = of_ufunc(
     sp.logit,
-    lambda x: np.reciprocal(x * (1 - x)),
+    lambda x: inverse(x * (1 - x)),
     summary="ln(x / (1 - x)), the inverse of expit.",
     domain=(PROBABILITY,),
     source="DLMF 4.7.1",

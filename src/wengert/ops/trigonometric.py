@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import Doc, Interval
+from .exponential import inverse
 from .families import elementwise
 from .fitting import is_complex
 
@@ -50,7 +51,7 @@ tan = elementwise(
 
 
 def _arcsin_partial(x: Any) -> Any:
-    return np.reciprocal(np.sqrt((1 - x) * (1 + x)))
+    return 1 / np.sqrt((1 - x) * (1 + x))
 
 
 arcsin = elementwise(
@@ -71,7 +72,7 @@ arctan = elementwise(
     name="arctan",
     value=np.arctan,
     ufunc=np.arctan,
-    partials=(lambda x: np.reciprocal(1 + x * x),),
+    partials=(lambda x: inverse(1 + x * x),),
     doc=Doc("Inverse tangent, elementwise, in radians.", source="DLMF 4.24.9"),
 )
 
@@ -153,8 +154,8 @@ tanh = elementwise(
 
 def _arcsinh_partial(x: Any) -> Any:
     if is_complex(x):
-        return np.reciprocal(np.sqrt(1 - 1j * x) * np.sqrt(1 + 1j * x))
-    return np.reciprocal(np.hypot(x, 1.0))
+        return 1 / (np.sqrt(1 - 1j * x) * np.sqrt(1 + 1j * x))
+    return 1 / np.hypot(x, 1.0)
 
 
 arcsinh = elementwise(
@@ -168,7 +169,7 @@ arccosh = elementwise(
     name="arccosh",
     value=np.arccosh,
     ufunc=np.arccosh,
-    partials=(lambda x: np.reciprocal(np.sqrt(x - 1) * np.sqrt(x + 1)),),
+    partials=(lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),),
     doc=Doc(
         "Inverse hyperbolic cosine, elementwise.", (Interval(1.2, 4.0),), source="DLMF 4.38.10"
     ),
@@ -177,7 +178,7 @@ arctanh = elementwise(
     name="arctanh",
     value=np.arctanh,
     ufunc=np.arctanh,
-    partials=(lambda x: np.reciprocal((1 - x) * (1 + x)),),
+    partials=(lambda x: inverse((1 - x) * (1 + x)),),
     doc=Doc("Inverse hyperbolic tangent, elementwise.", (UNIT,), source="DLMF 4.38.11"),
 )
 

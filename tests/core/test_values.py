@@ -1,0 +1,255 @@
+"""What comes out: dtypes under NumPy's promotion, weak scalars, results that belong to the user."""
+
+import copy
+import operator
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from wengert.core.aval import aval_of
+
+F4, F8, C8, C16 = np.float32, np.float64, np.complex64, np.complex128
+FLOATING = {
+    "float": 1.5,
+    "complex": 1.5 + 0.5j,
+    **{f"{kind.__name__}()": kind(1.5) for kind in (F4, F8, C8, C16)},
+    **{f"{kind.__name__}[2]": np.array([1.5, 0.5], kind) for kind in (F4, F8, C8, C16)},
+    **{f"{kind.__name__}[]": np.array(1.5, kind) for kind in (F4, F8)},
+}
+OTHERS = {
+    **FLOATING,
+    "bool": True,
+    "int": 2,
+    "int64()": np.int64(2),
+    "int32[2]": np.array([1, 2], np.int32),
+    "bool_()": np.bool_(True),
+    "bool[2]": np.array([True, False]),
+}
+OPERATIONS = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "np.add": np.add,
+    "np.multiply": np.multiply,
+    "np.power": np.power,
+    "reversed -": lambda a, b: b - a,
+    "reversed *": lambda a, b: b * a,
+    "reversed np.divide": lambda a, b: np.divide(b, a),
+    "negative": lambda a, b: -a,
+    "np.sin": lambda a, b: np.sin(a),
+    "np.exp of sum": lambda a, b: np.exp(a + b),
+    "absolute": lambda a, b: abs(a),
+    "np.square": lambda a, b: np.square(a) + b,
+    "where": lambda a, b: np.where(True, a, b),
+    "two steps": lambda a, b: (a * 2 + 1) * b - 1.0,
+    "comparison": lambda a, b: a == b,
+}
+
+
+def seen_types(f, a, b):
+    """The type of ``f(a, b)`` as the function itself sees it, in every mode."""
+    found = {}
+
+    def spying(mode):
+        def run(x):
+            y = f(x, b)
+            found[mode] = aval_of(y)
+            return y
+
+        return run
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+        wg.vjp(spying("reverse"), a)
+        one = np.ones_like(a)[()] if isinstance(a, np.ndarray | np.generic) else type(a)(1)
+        wg.jvp(spying("forward"), (a,), (one,))
+        if isinstance(a, np.ndarray):
+            wg.vmap(spying("batched"))(np.stack([a, a]))
+    return found
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("left", FLOATING)
+def test_functions_see_the_dtypes_that_numpy_gives(name, left):
+    f, a = OPERATIONS[name], FLOATING[left]
+    for right, b in OTHERS.items():
+        with np.errstate(all="ignore"):
+            try:
+                want = aval_of(f(a, b))
+            except (TypeError, OverflowError):
+                continue
+        for mode, got in seen_types(f, a, b).items():
+            assert got == want, f"{name} of {left} and {right}, {mode}: {got}, NumPy gives {want}"
+
+
+@pytest.mark.parametrize("left", FLOATING)
+def test_results_and_gradients_have_the_type_of_their_argument(left):
+    a = FLOATING[left]
+    for right, b in OTHERS.items():
+        y, pullback = wg.vjp(lambda x, b=b: x * b, a)
+        plain = a * b
+        assert type(y) is type(plain), (left, right)
+        (g,) = pullback(np.ones_like(y) if isinstance(y, np.ndarray) else type(y)(1))
+        assert aval_of(g) == aval_of(a), (left, right, g)
+        assert type(g) is type(a) or isinstance(a, np.ndarray), (left, right, type(g))
+
+
+@pytest.mark.parametrize("kind", [F4, F8, C8, C16])
+def test_the_dtype_stays_through_a_network(kind):
+    x = np.array([0.5, -0.25], kind)
+
+    def f(x):
+        h = np.tanh(x * 2 + 1) / 3
+        h[0] = h[1] * 0.5
+        y = np.sum(np.where(np.abs(h) > 0.1, h**2, h) - 1.0)
+        assert y.dtype == kind
+        return np.real(y) if np.dtype(kind).kind == "c" else y
+
+    y, g = wg.value_and_grad(f)(x)
+    assert g.dtype == kind
+    assert np.asarray(y).dtype == np.zeros(0, kind).real.dtype
+    assert wg.jvp(f, (x,), (x,))[1].dtype == np.zeros(0, kind).real.dtype
+    assert wg.vmap(wg.grad(f))(np.stack([x, x])).dtype == kind
+    assert wg.grad(lambda x: np.sum(np.real(wg.grad(f)(x))))(x).dtype == kind
+
+
+def test_python_numbers_in_python_numbers_out():
+    y, g = wg.value_and_grad(lambda x: x * x + 1)(3.0)
+    assert (type(y), type(g)) == (float, float)
+    y, dy = wg.jvp(lambda x: x * 2, (3.0,), (1.0,))
+    assert (type(y), type(dy)) == (float, float)
+    assert type(wg.grad(lambda x: np.sin(x))(3.0)) is float
+
+
+# --- results are the user's own -------------------------------------------------------------------
+
+
+def assert_own(results, *others):
+    """Writable arrays, none of which shares memory with another or with ``others``."""
+    arrays = [r for r in results if isinstance(r, np.ndarray)]
+    assert all(a.flags.writeable for a in arrays)
+    for k, a in enumerate(arrays):
+        for b in [*arrays[:k], *others]:
+            assert not np.shares_memory(a, b)
+
+
+FUNCTIONS = {
+    "sum": lambda x, y: np.sum(x + y),
+    "product": lambda x, y: np.sum(x * y),
+    "difference of itself": lambda x, y: np.sum(x - y + x),
+    "broadcast": lambda x, y: np.sum(x) + np.sum(y[None] * np.ones((2, 1))),
+    "views": lambda x, y: np.sum(x[::-1] * y[...]) + np.sum(x.reshape(1, 3)),
+    "unused": lambda x, y: np.sum(x),
+    "written": lambda x, y: np.sum(write_both(x, y)),
+}
+
+
+def write_both(x, y):
+    z = np.zeros_like(x)
+    z[:] = x
+    z[1:] = y[1:]
+    return z
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_gradients_are_arrays_of_their_own(name):
+    f, x, y = FUNCTIONS[name], np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+    first = wg.grad(f, argnums=(0, 1))(x, y)
+    assert_own([*first, *wg.grad(f, argnums=(0, 1))(x, y)], x, y)
+    _, pullback = wg.vjp(f, x, y)
+    assert_own([*pullback(1.0), *pullback(1.0)], x, y)
+    batched = wg.vmap(wg.grad(f, argnums=(0, 1)))(np.stack([x, x]), np.stack([y, y]))
+    assert_own(batched, x, y)
+    before = [g.copy() for g in first]
+    first[0][:] = 77.0
+    np.testing.assert_array_equal(first[1], before[1])
+    a, b = wg.array(x, requires_grad=True), wg.array(y, requires_grad=True)
+    f(a, b).backward()
+    if b.grad is not None:
+        kept = b.grad.numpy()
+        with wg.no_grad():
+            a.grad *= 3
+            a.grad[0] = 9.0
+        np.testing.assert_array_equal(b.grad.numpy(), kept)
+
+
+IDENTITIES = {
+    "nothing": lambda x: x,
+    "plus": lambda x: +x,
+    "sum with 0": lambda x: x + 0.0,
+    "view": lambda x: x[:],
+    "twice": lambda x: (x, x + 0.0),
+    "reshaped": lambda x: x.reshape(1, 3),
+    "written": lambda x: write_both(x, x),
+}
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_adjoints_and_tangents_given_are_not_handed_back(name):
+    f, x = IDENTITIES[name], np.array([1.0, 2.0, 3.0])
+    y, pullback = wg.vjp(f, x)
+    gy = wg.tree.map(np.ones_like, y)
+    (gx,) = pullback(gy)
+    assert_own([gx], x, *wg.tree.flatten(gy)[0])
+    dx = np.array([1.0, 1.0, 1.0])
+    _, dy = wg.jvp(f, (x,), (dx,))
+    assert_own(wg.tree.flatten(dy)[0], x, dx)
+
+
+def test_the_gradient_given_to_backward_may_be_used_again():
+    x, g = wg.array([1.0, 2.0], requires_grad=True), np.ones(2)
+    (x + 0.0).backward(g)
+    g[:] = 0
+    np.testing.assert_array_equal(x.grad.numpy(), [1, 1])
+
+
+def test_numpy_of_a_value_is_a_read_only_copy():
+    x = wg.array([1.0, 2.0])
+    kept = x.numpy()
+    assert not kept.flags.writeable
+    x += 1
+    np.testing.assert_array_equal(kept, [1, 2])
+
+
+# --- leaves travel --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [F4, F8, C8, C16])
+@pytest.mark.parametrize(
+    "travel", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_leaves_copy_and_pickle_with_their_gradient(travel, kind):
+    x = wg.array(np.array([1.0, 2.0], kind), requires_grad=True)
+    np.sum(np.real(x * x)).backward()
+    other = travel(x)
+    assert other.requires_grad
+    assert other.dtype == x.dtype
+    np.testing.assert_array_equal(other.numpy(), x.numpy())
+    np.testing.assert_array_equal(other.grad.numpy(), x.grad.numpy())
+    with wg.no_grad():
+        other += 1
+        other.grad *= 0
+    np.testing.assert_array_equal(x.numpy(), [1, 2])
+    assert np.any(x.grad.numpy())
+    constant = travel(wg.array(np.array([1, 2])))
+    assert not constant.requires_grad
+    assert constant.dtype == int
+
+
+def test_part_of_a_graph_does_not_pickle():
+    x = wg.array([1.0, 2.0], requires_grad=True)
+    with pytest.raises(wg.errors.WengertError, match="detach"):
+        pickle.dumps(x * 2)
+    assert pickle.loads(pickle.dumps((x * 2).detach())).numpy().tolist() == [2, 4]
+
+
+def test_primitives_pickle_by_name():
+    from wengert.core.primitive import REGISTRY
+
+    for primitive in REGISTRY.values():
+        assert pickle.loads(pickle.dumps(primitive)) is primitive
