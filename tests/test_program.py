@@ -2,11 +2,13 @@
 
 import gc
 import weakref
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import wengert as wg
+from semantics.programs import PROGRAMS
 from wengert.core.aval import Aval
 from wengert.core.errors import DtypeError, EscapedValue, ProgramError, ShapeError
 from wengert.core.program import Equation, Literal, Program, Var
@@ -14,8 +16,6 @@ from wengert.differentiate.record import program_of, transcribe
 from wengert.differentiate.reverse import record
 from wengert.differentiate.rules import LinearTape
 from wengert.ops import arithmetic as ar
-
-from semantics.programs import PROGRAMS
 
 RNG = np.random.default_rng(0)
 X = np.array([1.0, 2.0, 3.0])
@@ -43,7 +43,7 @@ def real(p):
     return p.arguments[0].dtype.kind == "f"
 
 
-# --- programs --------------------------------------------------------------------------------------
+# --- programs ------------------------------------------------------------------------------------
 
 
 def test_print_shows_one_typed_line_an_equation():
@@ -130,7 +130,7 @@ def test_values_are_dropped_after_their_last_use():
         object.__setattr__(step, name, getattr(ar.positive, name))
     object.__setattr__(step, "value", value)
     variables = [Var(Aval((1000,))) for _ in range(6)]
-    pairs = zip(variables, variables[1:], strict=False)
+    pairs = pairwise(variables)
     equations = tuple(Equation(step, (a,), (b,), {}) for a, b in pairs)
     program = Program((variables[0],), equations, (variables[-1],))
     (y,) = program.run(np.zeros(1000))
@@ -204,7 +204,7 @@ def test_transcripts_hold_results_in_their_structure():
     np.testing.assert_array_equal(hidden, network(*NETWORK)[1])
 
 
-# --- linearize -------------------------------------------------------------------------------------
+# --- linearize -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name, p in PROGRAMS.items() if real(p)])
@@ -292,7 +292,7 @@ def test_tangents_that_do_not_fit_are_refused():
         jvp_fn(np.ones(3), 1)
     with pytest.raises(DtypeError, match="complex tangent"):
         jvp_fn(np.ones(3) * 1j, 0)
-    with pytest.raises(DtypeError, match="write np.array"):
+    with pytest.raises(DtypeError, match=r"write np\.array"):
         wg.linearize(lambda x: x, [1.0, 2.0])
     with pytest.raises(DtypeError, match="expected an array"):
         wg.linearize(lambda x: x, "text")

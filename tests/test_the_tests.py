@@ -69,7 +69,9 @@ def scaled(pull: Callable[..., Any], factor: float, of: int | None = None) -> Ca
     return wrong
 
 
-def rebuilt(patch: pytest.MonkeyPatch, family: Callable[..., Primitive], **fields: Any) -> Primitive:
+def rebuilt(
+    patch: pytest.MonkeyPatch, family: Callable[..., Primitive], **fields: Any
+) -> Primitive:
     """A primitive of the family that does not enter the registry."""
     with patch.context() as quietly:
         quietly.setattr(families, "define", lambda primitive: primitive)
@@ -325,7 +327,12 @@ def conjugate_left_out_of_a_product(patch: Any, p: Primitive) -> Primitive:
 @fault("matmul", checks.check_batching)
 def stacks_confused_under_vmap(patch: Any, p: Primitive) -> Primitive:
     def batch(xs: Any, batched: Any, size: int, params: Any) -> Any:
-        return p.batch([np.flip(x, 0) if b else x for x, b in zip(xs, batched, strict=True)], batched, size, params)
+        return p.batch(
+            [np.flip(x, 0) if b else x for x, b in zip(xs, batched, strict=True)],
+            batched,
+            size,
+            params,
+        )
 
     return replace(p, batch=batch)
 
@@ -349,7 +356,9 @@ def adjoint_goes_to_everyone(patch: Any, p: Primitive) -> Primitive:
 
 @fault("max", checks.check_batching)
 def reduced_over_the_examples(patch: Any, p: Primitive) -> Primitive:
-    return replace(p, batch=lambda xs, batched, size, params: np.flip(p.batch(xs, batched, size, params), 0))
+    return replace(
+        p, batch=lambda xs, batched, size, params: np.flip(p.batch(xs, batched, size, params), 0)
+    )
 
 
 # --- general: reading and writing -----------------------------------------------------------------
@@ -396,15 +405,21 @@ def adjoint_erased_before_it_is_read(patch: Any, p: Primitive) -> Primitive:
 def repeated_additions_counted_once(patch: Any, p: Primitive) -> Primitive:
     def jvp(y: Any, xs: Any, dxs: Any, params: Any) -> Any:
         setitem = REGISTRY["setitem"]
-        return setitem(dxs[0] if dxs[0] is not None else np.zeros(np.shape(xs[0])),
-                       0.0 if dxs[1] is None else dxs[1], *xs[2:], index=params["index"])
+        return setitem(
+            dxs[0] if dxs[0] is not None else np.zeros(np.shape(xs[0])),
+            0.0 if dxs[1] is None else dxs[1],
+            *xs[2:],
+            index=params["index"],
+        )
 
     return replace(p, jvp=jvp)
 
 
 @fault("getitem", checks.check_batching)
 def gathered_axis_left_where_it_was(patch: Any, p: Primitive) -> Primitive:
-    patch.setattr(index.BatchedIndex, "to_front", lambda self, y: np.flip(y, -1) if np.ndim(y) > 1 else -y)
+    patch.setattr(
+        index.BatchedIndex, "to_front", lambda self, y: np.flip(y, -1) if np.ndim(y) > 1 else -y
+    )
     return p
 
 
@@ -530,8 +545,11 @@ def overlap_ignored(patch: Any) -> None:
 def adjoints_shared(patch: Any) -> None:
     """The sweep writes into adjoints that it does not own."""
     patch.setattr(
-        indexing.Scattered, "buffer",
-        lambda self, node, present, b=indexing.Scattered.buffer: b(self, node, None) if present is None else present,
+        indexing.Scattered,
+        "buffer",
+        lambda self, node, present, b=indexing.Scattered.buffer: (
+            b(self, node, None) if present is None else present
+        ),
     )
 
 

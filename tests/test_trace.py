@@ -27,7 +27,7 @@ def example():
     return wg.trace(lecture)(2.0, 5.0)
 
 
-# --- the lecture's example -------------------------------------------------------------------------
+# --- the lecture's example -----------------------------------------------------------------------
 
 
 def test_the_evaluation_trace_of_the_lecture(example):
@@ -104,14 +104,14 @@ def test_print_shows_everything_in_one_table(example):
     assert text == repr(example)
     first, head, *rows = text.splitlines()
     assert first == "trace of lecture: 7 values on 4 levels"
-    assert head.split() == "level value v̇ = ∂v/∂x1 v̄ = ∂y/∂v".split()
-    assert rows[0].split() == "0 v1 = x1 = 2 1 5 + 0.5 = 5.5".split()
+    assert head.split() == ["level", "value", "v̇", "=", "∂v/∂x1", "v̄", "=", "∂y/∂v"]
+    assert " ".join(rows[0].split()) == "0 v1 = x1 = 2 1 5 + 0.5 = 5.5"
     assert "−0.284 + 2 = 1.716" in rows[1]
     columns_of_bar = {width(row[: row.index("= 1")]) for row in rows[3:4]}
     assert len(columns_of_bar) == 1
 
 
-# --- from the engine's own list ----------------------------------------------------------------------
+# --- from the engine's own list ------------------------------------------------------------------
 
 REAL = [name for name, p in PROGRAMS.items() if p.arguments[0].dtype.kind == "f"]
 
@@ -271,7 +271,7 @@ def test_results_that_are_inputs_or_constants():
     assert trace.adjoint((5.0, 0.0, np.zeros(2)))["v1"] == 5.0
 
 
-# --- the chain -------------------------------------------------------------------------------------
+# --- the chain -----------------------------------------------------------------------------------
 
 
 def test_the_chain_of_a_nested_function():
@@ -321,7 +321,7 @@ def test_jacobians_too_large_to_write_out_are_left_out():
     assert "too large" in str(chain)
 
 
-# --- mistakes ----------------------------------------------------------------------------------------
+# --- mistakes ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("array", [np.eye(2), wg.array(np.eye(2)), [[1.0]], 3.0])
@@ -349,7 +349,7 @@ def test_mistakes_are_named(example):
         example.adjoint(np.ones(2))
     integers = wg.trace(lambda x, y: x * y)(2, 5)
     assert integers.forward().values == [2, 5, 10]
-    with pytest.raises(DtypeError, match="3.0 instead of 3"):
+    with pytest.raises(DtypeError, match=r"3\.0 instead of 3"):
         integers.tangent()
     with pytest.raises(DtypeError, match="has no derivative"):
         integers.tangent("x")
@@ -380,7 +380,7 @@ def test_an_operation_without_derivative_raises_where_it_is_asked_for():
         wg.trace(lambda x: (x * 2).backward())(1.0)
 
 
-# --- text --------------------------------------------------------------------------------------------
+# --- text ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -76,12 +76,11 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser; only the subcommand that ``arguments`` name is loaded."""
-    from . import __version__
-
+    version = sys.modules[__package__].__version__  # the package is above all layers
     parser = argparse.ArgumentParser(
         prog="wengert", description="Plain NumPy in, exact derivatives out, every step visible."
     )
-    parser.add_argument("--version", action="version", version=f"wengert {__version__}")
+    parser.add_argument("--version", action="version", version=f"wengert {version}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     wanted = next((word for word in arguments if not word.startswith("-")), "")
     for name, command in COMMANDS.items():

@@ -173,16 +173,19 @@ def test_one_no_grad_object_used_twice_and_nested():
         assert (x * 2).requires_grad
 
 
-@pytest.mark.parametrize("use", [
-    lambda v: v + 1,
-    lambda v: np.sin(v),
-    lambda v: v[0],
-    lambda v: v.__setitem__(0, 1.0),
-    lambda v: np.sum(v),
-    lambda v: np.stack([v, v]),
-    lambda v: np.where(v > 0, v, 0),
-    lambda v: v @ v,
-])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda v: v + 1,
+        lambda v: np.sin(v),
+        lambda v: v[0],
+        lambda v: v.__setitem__(0, 1.0),
+        lambda v: np.sum(v),
+        lambda v: np.stack([v, v]),
+        lambda v: np.where(v > 0, v, 0),
+        lambda v: v @ v,
+    ],
+)
 @pytest.mark.parametrize("transform", ["grad", "jvp", "vmap"])
 def test_an_escaped_value_is_refused_wherever_it_is_used(use, transform):
     leaked = []
@@ -198,7 +201,9 @@ def test_an_escaped_value_is_refused_wherever_it_is_used(use, transform):
     }[transform]()
     with pytest.raises(wg.errors.EscapedValue):
         use(leaked[0])
-    assert "test_context" in str(pytest.raises(wg.errors.EscapedValue, lambda: use(leaked[0])).value)
+    assert "test_context" in str(
+        pytest.raises(wg.errors.EscapedValue, lambda: use(leaked[0])).value
+    )
 
 
 def test_an_escaped_value_inside_another_transformation():

@@ -145,7 +145,9 @@ def accumulated_writes(x):
     return np.sum(y**2)
 
 
-PROGRAMS = [value for value in list(globals().values()) if getattr(value, "__module__", "") == __name__]
+PROGRAMS = [
+    value for value in list(globals().values()) if getattr(value, "__module__", "") == __name__
+]
 every = pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 
 
@@ -178,7 +180,9 @@ def test_under_vmap_aliasing_is_that_of_one_example(f, axis):
     """Wherever the example axis lies in memory; masks of batched values are an error by design."""
     stack = np.stack([X, X * 0.5, X + 0.25], axis=axis)
     rows = [np.take(stack, k, axis=axis) for k in range(3)]
-    np.testing.assert_allclose(wg.vmap(f, in_axes=axis)(stack), [f(row) for row in rows], rtol=1e-13)
+    np.testing.assert_allclose(
+        wg.vmap(f, in_axes=axis)(stack), [f(row) for row in rows], rtol=1e-13
+    )
     got = wg.vmap(wg.grad(f), in_axes=axis)(stack)
     np.testing.assert_allclose(got, [wg.grad(f)(row) for row in rows], rtol=1e-12, atol=1e-13)
 

@@ -10,7 +10,10 @@ import wengert as wg
 X0 = 0.7
 # f, and its derivatives of order 1 to 5 at any x
 CLOSED_FORMS = {
-    "power": (lambda x: x**6, [lambda x, k=k: np.prod(range(7 - k, 7)) * x ** (6 - k) for k in range(1, 6)]),
+    "power": (
+        lambda x: x**6,
+        [lambda x, k=k: np.prod(range(7 - k, 7)) * x ** (6 - k) for k in range(1, 6)],
+    ),
     "sine": (np.sin, [np.cos, lambda x: -np.sin(x), lambda x: -np.cos(x), np.sin, np.cos]),
     "exponential": (
         lambda x: np.exp(2 * x) * 0.5,
@@ -45,7 +48,9 @@ MODES = {"f": forward, "r": reverse, "g": wg.grad}
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)
-@pytest.mark.parametrize("modes", ["".join(m) for k in range(1, 6) for m in product("fr", repeat=k)])
+@pytest.mark.parametrize(
+    "modes", ["".join(m) for k in range(1, 6) for m in product("fr", repeat=k)]
+)
 def test_every_composition_to_fifth_order(name, modes):
     f, derivatives = CLOSED_FORMS[name]
     for mode in modes:

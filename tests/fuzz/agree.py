@@ -37,7 +37,9 @@ def guarded(program: Program, what: str, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except Exception as error:
-        raise AssertionError(program.report(f"{what} raises {type(error).__name__}: {error}")) from error
+        raise AssertionError(
+            program.report(f"{what} raises {type(error).__name__}: {error}")
+        ) from error
 
 
 def direction(program: Program, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +76,13 @@ def check_values(program: Program) -> None:
     for name, run in runs.items():
         if name != "vmap" or program.batchable:
             result = guarded(program, name, run)
-            same(program, result.item() if isinstance(result, wg.Array) else result, want, name, 1e-12)
+            same(
+                program,
+                result.item() if isinstance(result, wg.Array) else result,
+                want,
+                name,
+                1e-12,
+            )
 
 
 def check_first_order(program: Program) -> None:
@@ -128,7 +136,9 @@ def check_batched(program: Program) -> None:
         return
     f = program.function
     rng = np.random.default_rng(program.seed)
-    xs = np.stack([program.x, program.x * 0.9, program.x + 0.01 * rng.uniform(size=program.x.shape)])
+    xs = np.stack(
+        [program.x, program.x * 0.9, program.x + 0.01 * rng.uniform(size=program.x.shape)]
+    )
     zs = np.stack([program.z, program.z * 1.05, program.z])
     both = wg.value_and_grad(f, argnums=(0, 1))
     for axes in ((0, 0), (0, None), (None, 0)):

@@ -140,11 +140,13 @@ class Draft:
         """An array that may be written into: not an argument, nor a view of one."""
         arguments = (self.names["x"], self.names["z"])
         return self.some(
-            lambda v: isinstance(v, np.ndarray)
-            and v.ndim >= ndim
-            and v.flags.writeable
-            and v.size > 0
-            and not any(np.shares_memory(v, argument) for argument in arguments)
+            lambda v: (
+                isinstance(v, np.ndarray)
+                and v.ndim >= ndim
+                and v.flags.writeable
+                and v.size > 0
+                and not any(np.shares_memory(v, argument) for argument in arguments)
+            )
         )
 
     # --- expressions ------------------------------------------------------------------------------
@@ -278,7 +280,11 @@ class Draft:
         shape = self.names[name].shape
         index = self.index(shape, advanced=False)
         looks = [f"{name}[{index}]", f"{name}.T", f"{name}.reshape(-1)", f"{name}[::-1]"]
-        looks += [f"{name}[..., None]", f"{name}[0, ...]", f"{name}.reshape(1, {np.size(self.names[name])})"]
+        looks += [
+            f"{name}[..., None]",
+            f"{name}[0, ...]",
+            f"{name}.reshape(1, {np.size(self.names[name])})",
+        ]
         expression = self.pick(looks)
         self.value(expression)
         self.run(f"{self.fresh()} = {expression}")
@@ -293,7 +299,9 @@ class Draft:
     def write_mask(self) -> None:
         name = self.own(1)
         self.clear(f"{name} - 0.1")
-        line = self.pick([f"{name}[{name} > 0.1] = {self.atom(())}", f"{name}[{name} > 0.1] *= 0.5"])
+        line = self.pick(
+            [f"{name}[{name} > 0.1] = {self.atom(())}", f"{name}[{name} > 0.1] *= 0.5"]
+        )
         self.batchable = self.batchable and "*=" not in line
         self.run(line)
 

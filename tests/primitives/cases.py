@@ -58,7 +58,7 @@ SHAPES: dict[int, list[tuple[Any, ...]]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """One application: ``primitive(*args, **params)``. ``active``: where derivatives may be asked."""
+    """One application: ``primitive(*args, **params)``. ``active``: which args have derivatives."""
 
     args: tuple[Any, ...]
     params: dict[str, Any]
@@ -201,7 +201,9 @@ def cases(primitive: Primitive, dtype: np.dtype[Any], seed: int = 0) -> list[Cas
         if dtype.kind in "iub":  # Python's integers and booleans have arithmetic of their own
             every = (c for c in every if any(isinstance(arg, np.ndarray) for arg in c.args))
     else:
-        every = sampled_cases(primitive, dtype, dtype.name, seed) if dtype.kind in "fc" else iter(())
+        every = (
+            sampled_cases(primitive, dtype, dtype.name, seed) if dtype.kind in "fc" else iter(())
+        )
     return [case for case in every if computes(primitive, case)]
 
 

@@ -6,6 +6,7 @@ Independent of ``wengert.numerical``, which is itself under test.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,15 @@ def richardson(function: Callable[[float], Any], step: float = FIRST_STEP) -> tu
     for level in range(LEVELS):
         h = step / 2**level
         plus, minus = function(h), function(-h)
-        largest = max(largest, np.max(np.abs(plus), initial=0.0), np.max(np.abs(minus), initial=0.0))
+        largest = max(
+            largest, np.max(np.abs(plus), initial=0.0), np.max(np.abs(minus), initial=0.0)
+        )
         table.append((plus - minus) / (2 * h))
     for order in range(1, LEVELS):
         last = table[-2:]
-        table = [(4**order * b - a) / (4**order - 1) for a, b in zip(table, table[1:], strict=False)]
+        table = [
+            (4**order * b - a) / (4**order - 1) for a, b in pairwise(table)
+        ]
     (slope,) = table
     truncation = np.maximum(np.abs(slope - last[0]), np.abs(slope - last[1]))
     return slope, 4 * truncation + 64 * EPS * largest / h

@@ -39,6 +39,12 @@ class UnsupportedError(WengertError, NotImplementedError):
     """
 
 
+class MissingAttribute(UnsupportedError, AttributeError):
+    """An attribute that NumPy's arrays have and a differentiated array can't; the message names the
+    way around it.
+    """
+
+
 class EscapedValue(WengertError, RuntimeError):
     """A value used after, or outside of, the transformation that made it."""
 

@@ -207,7 +207,8 @@ class Program:
         interpreter.
 
         Programs can hence be differentiated, vectorised and recorded. Values are dropped after
-        their last use. NumPy's warnings were given when the program was recorded. Raises ``ShapeError`` for another number of values, or other shapes.
+        their last use. NumPy's warnings were given when the program was recorded. Raises
+        ``ShapeError`` for another number of values, or other shapes.
         """
         if len(values) != len(self.inputs):
             raise ShapeError(f"{self!r}.run: got {len(values)} values")

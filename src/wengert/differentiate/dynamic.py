@@ -26,6 +26,7 @@ from .sweep import sweep
 from .tape import HookedNode, Leaf, Node, Tape, leaf
 
 _keys = count()
+DOUBLES = (float, np.float64)
 
 
 class Root(Tape):
@@ -74,18 +75,20 @@ class Root(Tape):
                     f"x.backward(): x has shape {box.shape}, expected a scalar: reduce it with "
                     "np.sum or np.mean, or give the adjoint to start from, x.backward(gradient)"
                 )
-            gradient = box.dtype.type(1) if box.dtype != np.float64 else 1.0
-        elif np.shape(gradient) != box.shape:
-            raise ShapeError(
-                f"x.backward(gradient): got shape {np.shape(gradient)}, expected {box.shape}"
-            )
-        if isinstance(gradient, Array) and not create_graph:
-            gradient = gradient._value
+            gradient = 1.0 if type(box._value) in DOUBLES else box.dtype.type(1)
+        else:
+            if np.shape(gradient) != box.shape:
+                raise ShapeError(
+                    f"x.backward(gradient): got shape {np.shape(gradient)}, expected {box.shape}"
+                )
+            if isinstance(gradient, Array) and not create_graph:
+                gradient = gradient._value
+            gradient = fit(gradient, node)
         with quiet():
             if create_graph:
-                sweep([(node, fit(gradient, node))], False, accumulate, tracked)
+                sweep([(node, gradient)], False, accumulate, tracked)
             else:
-                sweep([(node, fit(gradient, node))], not retain_graph, accumulate)
+                sweep([(node, gradient)], not retain_graph, accumulate)
 
     def register_hook(self, box: Box, hook: Callable[[Any], Any]) -> Callable[[], None]:
         if box._node is None:
@@ -140,7 +143,8 @@ def tracked(node: Node) -> Any:
 
 def accumulate(node: Leaf, g: Any) -> None:
     """Add ``g`` to the gradient of a leaf."""
-    g = fit(g, node)
+    if type(g) is not np.ndarray or g.dtype is not node.dtype or g.shape != node.shape:
+        g = fit(g, node)
     if not isinstance(g, Box):
         if type(g) is not np.ndarray:
             g = np.asarray(g)

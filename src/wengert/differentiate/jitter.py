@@ -24,7 +24,8 @@ from ..core.interpret import Interpreter, evaluate
 from ..core.primitive import Primitive
 from ..ops.array import Array, make, normal
 
-SAMPLES = 6
+SAMPLES = 5
+FEW = 200  # numbers that a set compares faster than NumPy does
 PRECISION = {"f": np.float32, "c": np.complex64}
 
 
@@ -64,6 +65,8 @@ class Jitter(Interpreter):
             moved = [self.moved(v) if own else v for v, own in zip(values, mine, strict=True)]
             y = evaluate(self.parent, primitive, moved, params)
             y = tuple(map(self.moved, y)) if type(y) is tuple else self.moved(y)
+        if primitive.family == "elementwise" or primitive.selects:
+            y = self.unvanished(y, values)
         return tuple(map(self.owned, y)) if type(y) is tuple else self.owned(y)
 
     def moved(self, value: Any) -> Any:
@@ -71,15 +74,36 @@ class Jitter(Interpreter):
         if not is_inexact(value) or isinstance(value, Box):
             return value
         kind = np.dtype(dtype_of(value))
-        eps = np.finfo(PRECISION[kind.kind] if self.single else kind).eps
+        limits = np.finfo(PRECISION[kind.kind] if self.single else kind)
         shape = np.shape(value)
         with np.errstate(all="ignore"):
-            y = value * (1 + np.asarray(eps * self.rng.uniform(-1, 1, shape), kind))
+            y = value * (1 + np.asarray(limits.eps * self.rng.uniform(-1, 1, shape), kind))
             if kind.kind == "c":
-                y = y + 1j * np.abs(value) * np.asarray(eps * self.rng.uniform(-1, 1, shape), kind)
+                turned = np.asarray(limits.eps * self.rng.uniform(-1, 1, shape), kind)
+                y = y + 1j * np.abs(value) * turned
+            small = (np.abs(y) < limits.smallest_normal / limits.eps) & (y != 0)
+            if np.any(small):
+                y = y + self._least(small, kind)
             if self.single and kind.itemsize > np.dtype(PRECISION[kind.kind]).itemsize:
                 y = np.asarray(y, PRECISION[kind.kind]).astype(kind)[()]
         return y.item() if type(value) in (float, complex) else y
+
+    def unvanished(self, y: Any, values: Sequence[Any]) -> Any:
+        """``y`` with the least number there is where a product may have vanished: underflow."""
+        if type(y) is tuple or not is_inexact(y) or np.all(y):
+            return y
+        lost = np.equal(y, 0)
+        for value in values:
+            lost = lost & np.not_equal(value, 0)
+        if not np.any(lost):
+            return y
+        moved = y + self._least(lost, np.dtype(dtype_of(y)))
+        return moved.item() if type(y) in (float, complex) else moved
+
+    def _least(self, where: Any, kind: np.dtype[Any]) -> Any:
+        limits = np.finfo(PRECISION[kind.kind] if self.single else kind)
+        least = np.asarray(limits.smallest_subnormal, limits.dtype).astype(kind)
+        return np.where(where, self.rng.integers(-1, 2, np.shape(where)) * least, 0).astype(kind)[()]
 
 
 def rounds(y: Any, values: Sequence[Any]) -> bool:
@@ -88,10 +112,13 @@ def rounds(y: Any, values: Sequence[Any]) -> bool:
     Selections, shapes, signs, maxima and comparisons are exact; to change their results would break
     ties that the program relies on.
     """
-    parts = y if type(y) is tuple else (y,)
-    numbers = [np.abs(np.ravel(innermost(v))) for v in values]
+    parts = [np.abs(np.ravel(innermost(part))) for part in (y if type(y) is tuple else (y,))]
+    numbers = [np.abs(np.ravel(innermost(value))) for value in values]
+    if sum(part.size for part in (*parts, *numbers)) <= FEW:
+        known = {0, 1}.union(*[number.tolist() for number in numbers])
+        return not all(known.issuperset(part.tolist()) for part in parts)
     given = np.concatenate([*numbers, np.array([0, 1])])
-    return not all(np.isin(np.abs(innermost(part)), given).all() for part in parts)
+    return not all(np.isin(part, given).all() for part in parts)
 
 
 def samples(

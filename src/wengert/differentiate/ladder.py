@@ -30,6 +30,7 @@ WINDOW = 4  # the last of the rungs that the first extrapolation takes
 MULTIPLE = 8.0  # of an estimated error: what may lie between a claim and the differences
 CONCLUSIVE = 2.0**-8  # the largest tolerance, beside the slope, at which a scale says anything
 SHARP = 2.0**-20  # a tolerance that needs no second opinion
+NEGLIGIBLE = 2.0**-40  # beside y: a slope that the digits of y do not show
 BAD = (ValueError, ArithmeticError, IndexError)  # of f at x + tv: math.log(-1.0), 1 / 0, a shape
 
 
@@ -131,7 +132,8 @@ class Ladder:
         """The ladder of Σ w·y over the elements ``keep``."""
 
         def onto(y: Vector) -> Vector:
-            return np.array([np.sum(w[keep] * y[keep])])
+            with np.errstate(all="ignore"):
+                return np.array([np.sum(w[keep] * y[keep])])
 
         noise = np.array([np.sum(np.abs(w[keep]) * self.noise[keep])])
         result = Ladder(lambda t: onto(self.along(t)), onto(self.base), noise, self.depth)
@@ -190,7 +192,11 @@ def judge(ladder: Ladder, claim: Vector, slack: Vector) -> tuple[Flags, Vector, 
 
 
 class Scale:
-    """What one window of a ladder says of a claim, elementwise."""
+    """What one window of a ladder says of a claim, elementwise.
+
+    A claim that is zero but for rounding, or that y does not show, is held against the error beside
+    y instead; where y itself is nothing but rounding, there is no more to say.
+    """
 
     def __init__(self, ladder: Ladder, k: int, claim: Vector, slack: Vector) -> None:
         with np.errstate(all="ignore"):
@@ -198,10 +204,11 @@ class Scale:
             self.jump, self.jump_error = ladder.jump(k)
             self.error = MULTIPLE * error + slack
             self.size = np.maximum(np.abs(self.slope), np.abs(claim))
-            zero = np.abs(claim) <= slack
-            beside = np.where(zero, np.maximum(self.size, ladder.reach()), self.size)
-            self.near = np.abs(self.slope - claim) <= self.error
-            self.sharp = self.error <= SHARP * beside
+            reach = ladder.reach()
+            zero = (np.abs(claim) <= slack) | (np.abs(claim) <= NEGLIGIBLE * reach)
+            beside = np.where(zero, np.maximum(self.size, reach), self.size)
+            self.near = np.isfinite(claim) & (np.abs(self.slope - claim) <= self.error)
+            self.sharp = (self.error <= SHARP * beside) | (zero & (reach <= 64 * ladder.noise))
             self.conclusive = self.sharp | (self.error <= CONCLUSIVE * self.size)
             self.smooth = np.abs(self.jump) <= MULTIPLE * self.jump_error + SHARP * self.size + slack
 
@@ -256,10 +263,9 @@ def _confirmed(part: Ladder, scales: list[Scale], claim: float) -> Finding | Non
 def _refuted(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
     """Conclusive scales that contradict: the smallest error of them."""
     usable = [s for s, use in zip(scales, _usable(part, scales), strict=True) if use]
-    if not usable:  # f does not move at any scale, or at the small ones only
-        blind = [s for s in scales if s.conclusive[0] and s.smooth[0]]
-        usable = blind if claim != 0 else []
-    if not usable:
+    if not usable and claim != 0:  # f does not move at any scale, or at the small ones only
+        usable = [s for s in scales if s.conclusive[0] and s.smooth[0]]
+    if len(usable) < 2:
         return None
     best = min(usable, key=lambda s: float(s.error[0]))
     return Finding("differs", claim, float(best.slope[0]), float(best.error[0]))
@@ -308,12 +314,16 @@ def _one_sided(part: Ladder, claim: float, slack: float) -> Finding | None:
         return None
     if not right and not left:
         return Finding("edge", claim)
-    found = None
+    in_a_row: list[tuple[float, float]] = []
     for k in range(WINDOW, part.depth):
         value, estimate = (float(x[0]) for x in part.one_sided(k, 1 if right else -1))
         error = MULTIPLE * estimate + slack
-        if error <= CONCLUSIVE * max(abs(value), abs(claim)):
-            if abs(value - claim) <= error:
-                return Finding("agrees", claim, value, error)
-            found = Finding("differs", claim, value, error)
-    return found or Finding("edge", claim)
+        if not error <= CONCLUSIVE * max(abs(value), slack):
+            in_a_row = []
+            continue
+        if abs(value - claim) <= error:
+            return Finding("agrees", claim, value, error)
+        in_a_row.append((value, error))
+    if len(in_a_row) >= 3 and max(in_a_row)[0] - min(in_a_row)[0] <= max(e for _, e in in_a_row):
+        return Finding("differs", claim, *in_a_row[-1])
+    return Finding("edge", claim)

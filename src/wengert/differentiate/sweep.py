@@ -87,6 +87,7 @@ def sweep(
     what nodes have saved. ``tracked(node)`` gives what it has saved in a form whose use is
     recorded. ``adjoints``: where they accumulate, for who wants to watch.
     """
+    quick = np.ndarray if adjoints is None else None  # a watched sweep adds one by one
     adjoints = Adjoints() if adjoints is None else adjoints
     for node, g in seeds:
         adjoints.add(node, g)
@@ -119,7 +120,7 @@ def sweep(
             i -= 1
             if parent is not None and (g := pull(i, gy, reader, absorbs)) is not None:
                 number = parent.number
-                if type(g) is np.ndarray and number not in pending:
+                if type(g) is quick and number not in pending:
                     pending[number], values[number] = parent, g
                     heappush(queue, -number)
                 else:

@@ -55,6 +55,11 @@ class Outcome:
         """Whether they agree."""
         return self.finding.kind == "agrees"
 
+    @property
+    def is_wrong(self) -> bool:
+        """Whether they contradict each other."""
+        return self.finding.kind == "differs"
+
 
 class Trial:
     """``subject`` along a direction of length about max(1, |x|), or about |x| if ``relative``."""
@@ -172,13 +177,15 @@ class Trial:
     def number(self, mode: str, vector: Vector, leaves: Sequence[Any] | None = None) -> Number:
         terms = self.terms(mode, vector, self.w)
         unit = self.unit(self.subject.leaves if leaves is None else leaves)
-        slack = MULTIPLE * unit * float(np.sum(np.abs(terms)))
-        return Number(mode, vector, float(np.sum(terms)), slack)
+        with np.errstate(all="ignore"):
+            total, slack = float(np.sum(terms)), MULTIPLE * unit * float(np.sum(np.abs(terms)))
+        return Number(mode, vector, total, slack)
 
     def _wider(self, number: Number, single: bool = False) -> Number:
         """``number`` with the slack that Monte Carlo arithmetic finds."""
         rows = self.rounding(number.mode, number.vector, single)
-        moved = [float(np.sum(self.terms(number.mode, row, self.w))) for row in rows]
+        with np.errstate(all="ignore"):
+            moved = [float(np.sum(self.terms(number.mode, row, self.w))) for row in rows]
         return replace(number, slack=max(number.slack, MULTIPLE * float(np.max(np.abs(moved)))))
 
     def against(self, ladder: Ladder, number: Number) -> Finding:
@@ -190,7 +197,8 @@ class Trial:
                 return Finding("agrees", number.value, float(slopes[0]), float(errors[0]))
             if attempt == 0:
                 number = self._wider(number)
-                onto = [np.sum(self.w[self.keep] * row[self.keep]) for row in self.moves()]
+                with np.errstate(all="ignore"):
+                    onto = [np.sum(self.w[self.keep] * row[self.keep]) for row in self.moves()]
                 ladder.noisier(np.nan_to_num(np.max(np.abs(onto), keepdims=True)))
         return classify(ladder, 0, claim, slack)
 

@@ -166,7 +166,7 @@ Net = tuple[int, list[int]]
 
 
 def tracks_of(nets: Sequence[Net]) -> list[list[Net]]:
-    """Rows for the horizontal parts: nets in one row do not touch, and none covers another's end.
+    """Rows for the horizontal parts: nets in one row stand side by side.
 
     A net whose source stands over the end of another goes above it, where that is possible.
     """
@@ -179,14 +179,18 @@ def tracks_of(nets: Sequence[Net]) -> list[list[Net]]:
             if not any(net is not other and other[0] in net[1] for other in waiting)
         ] or waiting[:1]
         track: list[Net] = []
-        end = -1
         for net in sorted(free, key=lambda net: min([net[0], *net[1]])):
-            if min([net[0], *net[1]]) > end:
+            if not track or beside(track[-1], net):
                 track.append(net)
-                end = max([net[0], *net[1]])
         tracks.append(track)
         waiting = [net for net in waiting if not any(net is one for one in track)]
     return tracks
+
+
+def beside(left: Net, right: Net) -> bool:
+    """Whether two nets fit into one row: apart, or touching where both end at one target."""
+    last, first = max([left[0], *left[1]]), min([right[0], *right[1]])
+    return first > last or (first == last and first in left[1] and first in right[1])
 
 
 def mark_net(grid: list[dict[int, int]], track: int, start: int, ends: list[int]) -> None:

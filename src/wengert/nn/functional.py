@@ -15,7 +15,7 @@ from ..core.errors import ShapeError, describe
 from ..core.interpret import apply, bind
 from ..core.primitive import Primitive
 from ..ops import activation, arithmetic, loss, network
-from ..ops.array import normal
+from ..ops.array import Array, normal
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -125,6 +125,8 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     >>> float(cross_entropy(np.zeros((2, 4)), np.array([0, 3])))  # log 4
     1.3862943611198906
     """
+    if isinstance(logits, Box):
+        return interpret.current.get().binary(loss.cross_entropy, logits, labels)
     return bind(loss.cross_entropy, logits, labels)
 
 
@@ -141,7 +143,9 @@ def mse_loss(prediction: Any, target: Any) -> Any:
     >>> float(mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     2.0
     """
-    return bind(loss.squared_error, prediction, _like(target, prediction))
+    if type(prediction) is not Array or type(target) is not np.ndarray or target.dtype.kind != "f":
+        return bind(loss.squared_error, prediction, _like(target, prediction))
+    return interpret.current.get().binary(loss.squared_error, prediction, target)
 
 
 def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Any:

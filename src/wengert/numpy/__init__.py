@@ -8,40 +8,40 @@ from ..ops import (
     comparison,
     convolution,
     exponential,
-    indexing,
-    products,
     reduction,
     rounding,
     shape,
-    sorting,
     trigonometric,
 )
+from ..ops import indexing as ops_indexing
+from ..ops import products as ops_products
+from ..ops import sorting as ops_sorting
 from ..ops.array import enter_ufuncs
 from . import (
     creation,
     diagonals,
     einsum,
     elementwise,
+    indexing,
     joining,
     linalg,
     nans,
     numerics,
+    products,
     reductions,
     shapes,
+    sorting,
     statistics,
     text,
     ufuncs,
 )
-from . import indexing as elements
-from . import products as product_functions
-from . import sorting as orders
 
 # importing a module enters its primitives in the registry, its functions in the table
 ENTERED = (
-    *(arithmetic, comparison, convolution, exponential, indexing, products, reduction),
-    *(rounding, shape, sorting, trigonometric, creation, diagonals, einsum, elementwise, elements),
-    *(joining, linalg, nans, numerics, orders, product_functions, reductions, shapes, statistics),
-    *(text, ufuncs),
+    *(arithmetic, comparison, convolution, exponential, ops_indexing, ops_products, ops_sorting),
+    *(reduction, rounding, shape, trigonometric),
+    *(creation, diagonals, einsum, elementwise, indexing, joining, linalg, nans, numerics),
+    *(products, reductions, shapes, sorting, statistics, text, ufuncs),
 )
 
 enter_ufuncs({primitive.ufunc: primitive for primitive in REGISTRY.values() if primitive.ufunc})

@@ -21,6 +21,7 @@ REDUCTIONS = {
     np.logical_and: np.all,
     np.logical_or: np.any,
 }
+OPTIONS = {np.vecdot: ("axis", "keepdims")}
 ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 
@@ -71,6 +72,7 @@ def call(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
     kwargs = dict(kwargs)
     out, where, dtype = kwargs.pop("out", None), kwargs.pop("where", True), kwargs.pop("dtype", None)
     kwargs.pop("casting", None), kwargs.pop("order", None), kwargs.pop("subok", None)
+    options = {key: kwargs.pop(key) for key in OPTIONS.get(ufunc, ()) if key in kwargs}
     if kwargs:
         raise UnsupportedError(f"{ufunc.__name__}: arguments {sorted(kwargs)} are not supported with differentiated values")
     if out is not None and all(part is None for part in out):
@@ -81,7 +83,7 @@ def call(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
         return into(ufunc.__name__, out, ufunc(*inputs), where)
     if dtype is not None:
         inputs = [x.astype(dtype) if isinstance(x, Box) else np.asarray(x, dtype) for x in inputs]
-    result = target(*inputs)
+    result = target(*inputs, **options)
     if out is not None:
         return into(ufunc.__name__, out, result, where)
     if where is not True:

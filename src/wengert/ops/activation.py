@@ -34,10 +34,19 @@ def _sigmoid_value(x: Any) -> Any:
 ONES = {np.dtype(kind): np.ones((), kind) for kind in (np.float32, np.float64)}  # cheaper than 1
 
 
+def _sigmoid_slope(y: Any) -> Any:
+    """σ′ = σ (1 - σ)."""
+    if type(y) is not np.ndarray or y.dtype not in ONES:
+        return y * (1 - y)
+    slope = np.subtract(ONES[y.dtype], y)
+    slope *= y
+    return slope
+
+
 sigmoid = elementwise(
     name="sigmoid",
     value=_sigmoid_value,
-    partials=(lambda y: y * (1 - y),),
+    partials=(lambda y: _sigmoid_slope(y),),
     doc=Doc("1 / (1 + exp(-x)), elementwise, without overflow.", source="DLMF 4.2"),
 )
 

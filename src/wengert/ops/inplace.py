@@ -19,6 +19,7 @@ from ..core.errors import DtypeError, InPlaceError, ShapeError
 from . import indexing
 
 GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
+HOLDERS = (Box, np.ndarray)
 
 
 def held_once(box: Box) -> bool:
@@ -30,7 +31,7 @@ def held_once(box: Box) -> bool:
         sys.getrefcount(value) > 3 or not GIL
     ):  # the slot, the local name, getrefcount's own argument
         return False
-    if isinstance(node, Box | np.ndarray) and (sys.getrefcount(node) > 3 or not _free(node)):
+    if isinstance(node, HOLDERS) and (sys.getrefcount(node) > 3 or not _free(node)):
         return False
     return _free(value)
 

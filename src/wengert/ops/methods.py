@@ -1,4 +1,8 @@
-"""``Array``'s methods that NumPy arrays have too: each is NumPy's function of the same name."""
+"""``Array``'s methods that NumPy arrays have too: each is NumPy's function of the same name.
+
+Those that give away memory, or show how it is laid out, have no meaning where a derivative is
+carried; asking for them raises an ``AttributeError`` that says what to write instead.
+"""
 
 from __future__ import annotations
 
@@ -6,75 +10,163 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import MissingAttribute
+
+PLAIN_VALUE = "take the plain value, x.numpy()"
+
+
+class Absent:
+    """An attribute that raises ``MissingAttribute`` with a remedy when it is asked for."""
+
+    def __init__(self, remedy: str = PLAIN_VALUE) -> None:
+        self.remedy = remedy
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        raise MissingAttribute(
+            f"a differentiated array has no attribute {self.name!r}: {self.remedy}"
+        )
+
 
 class Methods:
     """``x.sum(axis=0)`` is ``np.sum(x, axis=0)``."""
 
     __slots__ = ()
 
-    def sum(self, axis: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
+    # --- reductions -------------------------------------------------------------------------------
+
+    def sum(self, axis: Any = None, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.sum``."""
-        return np.sum(self, axis, dtype, **kwargs)
+        return np.sum(self, axis, dtype, out, **kwargs)
 
-    def prod(self, axis: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
+    def prod(self, axis: Any = None, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.prod``."""
-        return np.prod(self, axis, dtype, **kwargs)
+        return np.prod(self, axis, dtype, out, **kwargs)
 
-    def mean(self, axis: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
+    def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.mean``."""
-        return np.mean(self, axis, dtype, **kwargs)
+        return np.mean(self, axis, dtype, out, **kwargs)
 
-    def var(self, axis: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
+    def var(
+        self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, **kwargs: Any
+    ) -> Any:
         """``np.var``."""
-        return np.var(self, axis, dtype, **kwargs)
+        return np.var(self, axis, dtype, out, ddof, **kwargs)
 
-    def std(self, axis: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
+    def std(
+        self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, **kwargs: Any
+    ) -> Any:
         """``np.std``."""
-        return np.std(self, axis, dtype, **kwargs)
+        return np.std(self, axis, dtype, out, ddof, **kwargs)
 
-    def max(self, axis: Any = None, **kwargs: Any) -> Any:
+    def max(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.max``."""
-        return np.max(self, axis, **kwargs)
+        return np.max(self, axis, out, **kwargs)
 
-    def min(self, axis: Any = None, **kwargs: Any) -> Any:
+    def min(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.min``."""
-        return np.min(self, axis, **kwargs)
+        return np.min(self, axis, out, **kwargs)
 
-    def any(self, axis: Any = None, **kwargs: Any) -> Any:
+    def any(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.any``."""
-        return np.any(self, axis, **kwargs)
+        return np.any(self, axis, out, **kwargs)
 
-    def all(self, axis: Any = None, **kwargs: Any) -> Any:
+    def all(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.all``."""
-        return np.all(self, axis, **kwargs)
+        return np.all(self, axis, out, **kwargs)
 
-    def argmax(self, axis: Any = None, **kwargs: Any) -> Any:
+    def argmax(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.argmax``."""
-        return np.argmax(self, axis, **kwargs)
+        return np.argmax(self, axis, out, **kwargs)
 
-    def argmin(self, axis: Any = None, **kwargs: Any) -> Any:
+    def argmin(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.argmin``."""
-        return np.argmin(self, axis, **kwargs)
+        return np.argmin(self, axis, out, **kwargs)
 
-    def argsort(self, axis: int = -1, **kwargs: Any) -> Any:
-        """``np.argsort``."""
-        return np.argsort(self, axis, **kwargs)
-
-    def cumsum(self, axis: Any = None, dtype: Any = None) -> Any:
+    def cumsum(self, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """``np.cumsum``."""
-        return np.cumsum(self, axis, dtype)
+        return np.cumsum(self, axis, dtype, out)
 
-    def cumprod(self, axis: Any = None, dtype: Any = None) -> Any:
+    def cumprod(self, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """``np.cumprod``."""
-        return np.cumprod(self, axis, dtype)
+        return np.cumprod(self, axis, dtype, out)
 
-    def round(self, decimals: int = 0) -> Any:
+    # --- sorting and searching --------------------------------------------------------------------
+
+    def argsort(self, axis: Any = -1, kind: Any = None, order: Any = None, **kwargs: Any) -> Any:
+        """``np.argsort``."""
+        return np.argsort(self, axis, kind, order, **kwargs)
+
+    def partition(
+        self, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
+    ) -> None:
+        """Partition in place along ``axis``."""
+        self[...] = np.partition(self, kth, axis, kind, order)  # type: ignore[index,call-overload]
+
+    def argpartition(
+        self, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
+    ) -> Any:
+        """``np.argpartition``."""
+        return np.argpartition(self, kth, axis, kind, order)  # type: ignore[call-overload]
+
+    def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
+        """``np.searchsorted``."""
+        return np.searchsorted(self, v, side, sorter)  # type: ignore[call-overload]
+
+    def nonzero(self) -> Any:
+        """``np.nonzero``."""
+        return np.nonzero(self)  # type: ignore[arg-type]
+
+    # --- elements ---------------------------------------------------------------------------------
+
+    def take(self, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
+        """``np.take``."""
+        return np.take(self, indices, axis, out, mode)  # type: ignore[call-overload]
+
+    def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
+        """``np.put``."""
+        np.put(self, indices, values, mode)  # type: ignore[arg-type]
+
+    def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
+        """``np.compress``."""
+        return np.compress(condition, self, axis, out)
+
+    def choose(self, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
+        """``np.choose``."""
+        return np.choose(self, choices, out, mode)  # type: ignore[arg-type]
+
+    def repeat(self, repeats: Any, axis: Any = None) -> Any:
+        """``np.repeat``."""
+        return np.repeat(self, repeats, axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        """``np.diagonal``."""
+        return np.diagonal(self, offset, axis1, axis2)
+
+    def trace(
+        self,
+        offset: int = 0,
+        axis1: int = 0,
+        axis2: int = 1,
+        dtype: Any = None,
+        out: Any = None,
+    ) -> Any:
+        """``np.trace``."""
+        return np.trace(self, offset, axis1, axis2, dtype, out)
+
+    # --- elementwise, products --------------------------------------------------------------------
+
+    def round(self, decimals: int = 0, out: Any = None) -> Any:
         """``np.round``."""
-        return np.round(self, decimals)
+        return np.round(self, decimals, out)
 
-    def clip(self, min: Any = None, max: Any = None) -> Any:
+    def clip(self, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.clip``."""
-        return np.clip(self, min, max)
+        return np.clip(self, min, max, out, **kwargs)
 
     def conj(self) -> Any:
         """``np.conj``."""
@@ -82,33 +174,16 @@ class Methods:
 
     conjugate = conj
 
-    def dot(self, other: Any) -> Any:
+    def dot(self, other: Any, out: Any = None) -> Any:
         """``np.dot``."""
-        return np.dot(self, other)
+        return np.dot(self, other, out)
 
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        """``np.trace``."""
-        return np.trace(self, offset, axis1, axis2)
+    # --- shapes -----------------------------------------------------------------------------------
 
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        """``np.diagonal``."""
-        return np.diagonal(self, offset, axis1, axis2)
-
-    def take(self, indices: Any, axis: Any = None) -> Any:
-        """``np.take``."""
-        return np.take(self, indices, axis)
-
-    def repeat(self, repeats: Any, axis: Any = None) -> Any:
-        """``np.repeat``."""
-        return np.repeat(self, repeats, axis)
-
-    def nonzero(self) -> Any:
-        """``np.nonzero``."""
-        return np.nonzero(self)
-
-    def reshape(self, *shape: Any, order: str = "C") -> Any:
+    def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Any:
         """``np.reshape``; the lengths may be given one by one."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[call-overload]
+        lengths = shape[0] if len(shape) == 1 else shape
+        return np.reshape(self, lengths, order=order, copy=copy)
 
     def transpose(self, *axes: Any) -> Any:
         """``np.transpose``; the axes may be given one by one."""
@@ -124,40 +199,58 @@ class Methods:
     @property
     def mT(self) -> Any:
         """The array with its last two axes exchanged."""
-        return np.matrix_transpose(self)
+        return np.matrix_transpose(self)  # type: ignore[call-overload]
 
-    def ravel(self, order: str = "C") -> Any:
+    def ravel(self, order: Any = "C") -> Any:
         """``np.ravel``."""
         return np.ravel(self, order=order)
 
-    def flatten(self, order: str = "C") -> Any:
+    def flatten(self, order: Any = "C") -> Any:
         """A copy with one axis."""
         return np.ravel(self, order=order).copy()
 
     def squeeze(self, axis: Any = None) -> Any:
         """``np.squeeze``."""
-        return np.squeeze(self, axis)
+        return np.squeeze(self, axis)  # type: ignore[call-overload]
 
     def swapaxes(self, axis1: int, axis2: int) -> Any:
         """``np.swapaxes``."""
-        return np.swapaxes(self, axis1, axis2)
+        return np.swapaxes(self, axis1, axis2)  # type: ignore[call-overload]
 
     @property
     def real(self) -> Any:
-        """``np.real``."""
-        return np.real(self)
+        """The real part: a view, through which it can be written."""
+        return np.real(self)  # type: ignore[call-overload]
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        np.real(self)[...] = value  # type: ignore[call-overload]
 
     @property
     def imag(self) -> Any:
-        """``np.imag``."""
-        return np.imag(self)
+        """The imaginary part: a view, through which it can be written."""
+        return np.imag(self)  # type: ignore[call-overload]
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        np.imag(self)[...] = value  # type: ignore[call-overload]
 
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
-        return self.dtype.itemsize  # type: ignore[attr-defined]
+        return self.dtype.itemsize  # type: ignore[no-any-return]
 
     @property
     def nbytes(self) -> int:
         """Bytes of all elements."""
-        return self.size * self.itemsize  # type: ignore[attr-defined]
+        return self.size * self.itemsize  # type: ignore[no-any-return]
+
+    # --- memory: what there is not ----------------------------------------------------------------
+
+    flat = Absent("write x.ravel(), which is a view where NumPy makes one, or np.ravel(x)[i] = ...")
+    view = Absent("write x[...] for a view, x.astype(dtype) for the values in another dtype")
+    resize = Absent("write y = np.resize(x, shape)")
+    setflags = Absent("only views of np.broadcast_to and np.diagonal are read-only")
+    base, strides, flags, data, ctypes = (Absent() for _ in range(5))
+    tobytes, tofile, dump, dumps = (Absent() for _ in range(4))
+    byteswap, getfield, setfield, to_device = (Absent() for _ in range(4))

@@ -127,7 +127,7 @@ def _affine_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     other = None if i == 2 else node.saved[3 - i]
     if type(gy) is np.ndarray and gy.ndim == 2 and gy.dtype.kind == "f":
         if i == 2:
-            g = np.add.reduce(gy, axis=0)
+            g = gy.reshape(-1).copy() if len(gy) == 1 else np.add.reduce(gy, axis=0)
         elif type(other) is np.ndarray and other.ndim == 2:
             g = gy.dot(other) if i == 0 else gy.T.dot(other)
         else:

@@ -11,6 +11,9 @@ from ..core.errors import DataError
 from .optimizer import Optimizer, at_least
 
 
+multiply, subtract = np.multiply, np.subtract
+
+
 class SGD(Optimizer):
     """Gradient descent: w -= lr · d, with d the gradient g, or with momentum µ
 
@@ -78,5 +81,5 @@ class SGD(Optimizer):
                 value -= room
                 return
             gradient = buffer
-        np.multiply(gradient, self.rate(value.dtype), room)
-        np.subtract(value, room, value)
+        multiply(gradient, self.rate(value.dtype), room)
+        subtract(value, room, value)
