@@ -307,6 +307,10 @@ def test_results_that_do_not_depend_have_zero_tangents():
     assert dc == 0
     dy[:] = 7
     np.testing.assert_array_equal(dx, 1)  # the result is an array of its own
+    _, jvp_fn = wg.linearize(lambda x: [2 * x] * 2, X)
+    first, second = jvp_fn(dx)
+    first[:] = 7
+    np.testing.assert_array_equal(second, 2)
 
 
 def test_python_scalars_and_float32_keep_their_dtypes():

@@ -161,8 +161,8 @@ def exp_near_overflow(x):
     return np.exp(x)
 
 
-@animal(lambda rng, single: (rng.uniform(-1, 1, 4) * (88.0 if single else 709.0),))
-def sigmoid_near_overflow(x):
+@animal(lambda rng, single: (rng.uniform(-1, 1, 4) * (40.0 if single else 300.0),))
+def sigmoid_of_large(x):
     return 1 / (1 + np.exp(-x))
 
 

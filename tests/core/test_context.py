@@ -1,4 +1,4 @@
-"""Interpreters and contexts: threads, ``in_context``, ``no_grad``, one binding for a whole batch."""
+"""Interpreters and contexts: threads, ``in_context``, ``no_grad``, one binding for a batch."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +28,8 @@ class Counting(Interpreter):
             return self.parent.process(primitive, args, params)
 
     def owned(self, value):
+        if isinstance(value, Array) and value._owner is self.parent:
+            return value
         return self.parent.owned(value)
 
 
@@ -163,6 +165,29 @@ def test_no_grad_nests_and_ends_with_an_exception():
     np.testing.assert_array_equal(wg.grad(lambda z: np.sum(z * constant(z)))(X), X * X)
 
 
+def test_transformations_of_writes_under_no_grad():
+    """The sweep writes into adjoints of the level below ``no_grad``; the result is a constant."""
+
+    def inner(y):
+        z = y * 1.0
+        z[0] = z[1] * y[2]
+        z[1:] *= 2
+        return np.sum(z * z)
+
+    def f(x):
+        with wg.no_grad(), wg.no_grad():
+            g = wg.grad(inner)(x)
+        return np.sum(g * x)
+
+    want = wg.grad(inner)(X)
+    np.testing.assert_allclose(wg.grad(f)(X), want)
+    np.testing.assert_allclose(wg.jvp(f, (X,), (X,))[1], np.sum(want * X))
+    np.testing.assert_allclose(wg.vmap(wg.grad(f))(np.stack([X, X])), [want, want])
+    leaf = wg.array(X, requires_grad=True)
+    f(leaf).backward()
+    np.testing.assert_allclose(leaf.grad.numpy(), want)
+
+
 def test_one_no_grad_object_used_twice_and_nested():
     x, off = wg.array(X, requires_grad=True), wg.no_grad()
     for _ in range(2):
@@ -199,11 +224,8 @@ def test_an_escaped_value_is_refused_wherever_it_is_used(use, transform):
         "jvp": lambda: wg.jvp(f, (X,), (X,)),
         "vmap": lambda: wg.vmap(f)(X[None]),
     }[transform]()
-    with pytest.raises(wg.errors.EscapedValue):
+    with pytest.raises(wg.errors.EscapedValue, match="test_context"):
         use(leaked[0])
-    assert "test_context" in str(
-        pytest.raises(wg.errors.EscapedValue, lambda: use(leaked[0])).value
-    )
 
 
 def test_an_escaped_value_inside_another_transformation():
@@ -214,7 +236,7 @@ def test_an_escaped_value_inside_another_transformation():
 
 
 def test_an_outer_value_is_a_constant_inside():
-    """Closing over a tracked array: its derivative belongs to the outer level, and arrives there."""
+    """Closing over a tracked array: its derivative arrives at the level that it belongs to."""
     w = wg.array(2.0, requires_grad=True)
     g = wg.grad(lambda x: np.sum(x * x * w))(X)
     assert isinstance(g, Array)

@@ -3,6 +3,8 @@
 The programs are NumPy's; what a plain run gives is right. Drawn ones are in ``tests/fuzz``.
 """
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -10,144 +12,8 @@ import wengert as wg
 from wengert.core.errors import InPlaceError, WengertError
 from wengert.core.protect import COPY_UP_TO
 
-X = np.array([[0.5, -1.0, 2.0], [1.5, 0.3, -0.7]])
+from .inplace_programs import PROGRAMS, X
 
-
-def reshape_view(x):
-    y = x * 1.0
-    v = y.reshape(-1)
-    v[4] = y[0, 0] ** 2
-    return np.sum(y**3) + v[4]
-
-
-def reshape_of_a_transpose_copies(x):
-    y = x * 1.0
-    v = y.T.reshape(-1)
-    v[0] = 9.0
-    return np.sum(y**3) + np.sum(v)
-
-
-def reshape_of_a_scalar_copies(x):
-    s = np.sum(x * x)
-    v = np.reshape(s, (1,))
-    v[0] = 5.0 * x[0, 0]
-    return s + v[0]
-
-
-def zero_dimensional_view(x):
-    y = x * 1.0
-    v = y[0, 1, ...]
-    v += x[1, 1] * 2
-    v *= 3
-    return np.sum(y**2) + v
-
-
-def view_of_view_of_view(x):
-    y = x * 1.0
-    v = y[::-1][:, 1:][..., ::-1]
-    v[0] *= x[0, 1]
-    v[1, 0] = x[0, 0] * y[1, 2]
-    return np.sum(y**2) + np.sum(v)
-
-
-def new_axes(x):
-    y = x * 1.0
-    v = y[:, None, 1]
-    v[0] = x[1, 2] ** 2
-    w = y[None][0][1]
-    w -= v[0]
-    return np.sum(y**2 * X)
-
-
-def advanced_read_is_a_copy(x):
-    y = x * 1.0
-    v = y[[0, 1]]
-    v[0] = 3.0
-    w = v.reshape(-1)
-    w[5] = x[0, 0]
-    return np.sum(y**2) + np.sum(v**2)
-
-
-def masked_rows(x):
-    y = x * 1.0
-    y[y[:, 0] > 1] = x[0, 0]
-    y[:, np.array([True, False, True])] *= x[1, 1]
-    return np.sum(y**2)
-
-
-def a_name_for_the_same_array(x):
-    y = x * 1.0
-    t = y
-    y += x
-    t[0] = y[1] * 2
-    return np.sum(y**2 * t)
-
-
-def scalars_rebind(x):
-    s = np.sum(x)
-    t = s
-    s += 1.0
-    s *= x[0, 0]
-    return s * t
-
-
-def overlapping(x):
-    y = x.reshape(-1) * 1.0
-    y[1:] = y[:-1]
-    y[::-1] += y
-    y[:3], y[3:] = y[3:], y[:3]
-    return np.sum(y**2 * np.arange(6.0))
-
-
-def out_into_views(x):
-    y = np.zeros_like(x)
-    np.multiply(x, x, out=y[:, ::-1])
-    np.add(y[0], x[1], out=y[1])
-    np.sin(y, out=y)
-    return np.sum(y * x)
-
-
-def fill_and_sort_like(x):
-    y = x * 1.0
-    y[0].fill(2.5)
-    y[1, ::2] = 0
-    y[...] = y * x
-    return np.sum(y)
-
-
-def write_into_an_ellipsis(x):
-    y = x + 1
-    y[...] = x**2
-    z = y[...]
-    z[0, 0] = y[1, 1] * 3
-    return np.sum(y)
-
-
-def swap_through_a_view(x):
-    y = x * 1.0
-    a, b = y[0], y[1].copy()
-    y[1] = a
-    a[:] = b
-    return np.sum(y**2 * X)
-
-
-def last_writer(x):
-    y = np.zeros_like(x)
-    y[[0, 1, 0]] = np.stack([x[0], x[1], x[1] * x[0]])
-    y[[0, 0], [1, 1]] += x[0, :2]
-    return np.sum(y**2)
-
-
-def accumulated_writes(x):
-    y = x * 1.0
-    np.add.at(y, ([0, 0, 1], [1, 1, 2]), x[0])
-    np.subtract.at(y, [0, 0], x[1])
-    return np.sum(y**2)
-
-
-PROGRAMS = [
-    value for value in list(globals().values()) if getattr(value, "__module__", "") == __name__
-]
 every = pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 
 
@@ -221,10 +87,8 @@ def test_a_pullback_keeps_its_values_when_the_arguments_change():
     _, pullback = wg.vjp(lambda a, b: np.sum(a * b * b), x, w)
     want = pullback(1.0)
     x *= 0
-    try:
+    with suppress(ValueError):  # locked: that is an answer too
         w[:] = 0
-    except ValueError:
-        pass  # locked: that is an answer too
     for got, expected in zip(pullback(1.0), want, strict=True):
         np.testing.assert_allclose(got, expected)
     np.testing.assert_allclose(want[0], [9.0, 16.0])
@@ -308,6 +172,20 @@ def test_two_graphs_lock_one_array_together():
     buffer[0] = 0
 
 
+@pytest.mark.parametrize("first", ["whole", "part"])
+def test_locks_of_an_array_and_of_its_view_end_in_any_order(first):
+    buffer = np.ones(3 * LARGE)
+    part = buffer[::3]
+    x = wg.array(np.ones(LARGE), requires_grad=True)
+    graphs = {"whole": np.sum(x * np.sum(x) * buffer[:LARGE]), "part": np.sum(x * part)}
+    del graphs[first]
+    for array in (buffer, part):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    graphs.clear()
+    buffer[0] = part[1] = 5.0
+
+
 def test_an_array_that_was_read_only_stays_so():
     buffer = np.ones(LARGE)
     buffer.flags.writeable = False
@@ -342,7 +220,7 @@ def test_a_leaf_has_its_own_copy_of_the_data():
 @pytest.mark.parametrize(
     "change",
     [
-        lambda w: w.__setitem__(0, 1.0),
+        lambda w: w.__setitem__(0, 7.0),
         lambda w: w.__iadd__(1.0),
         lambda w: w.fill(1.0),
         lambda w: np.add(w, 1.0, out=w),
@@ -410,7 +288,7 @@ def test_a_constant_may_enter_an_outer_array():
 def test_dtypes_that_would_lose_are_refused():
     y = wg.array(np.zeros(2, int))
     x = wg.array([1.5, 2.5])
-    with pytest.raises(WengertError, match="loss|cast|int"):
+    with pytest.raises(WengertError, match="without loss"):
         y[0] = x[0]
     with pytest.raises(WengertError, match="complex"):
         x[0] = 1j * x[1]

@@ -44,6 +44,9 @@ OPERATIONS = {
     "np.sin": lambda a, b: np.sin(a),
     "np.exp of sum": lambda a, b: np.exp(a + b),
     "absolute": lambda a, b: abs(a),
+    "np.negative": lambda a, b: np.negative(a),
+    "np.abs": lambda a, b: np.abs(a),
+    "np.positive": lambda a, b: np.positive(a) * b,
     "np.square": lambda a, b: np.square(a) + b,
     "where": lambda a, b: np.where(True, a, b),
     "two steps": lambda a, b: (a * 2 + 1) * b - 1.0,
@@ -68,6 +71,7 @@ def seen_types(f, a, b):
         wg.vjp(spying("reverse"), a)
         one = np.ones_like(a)[()] if isinstance(a, np.ndarray | np.generic) else type(a)(1)
         wg.jvp(spying("forward"), (a,), (one,))
+        wg.vjp(lambda x: wg.jvp(spying("nested"), (x,), (x,)), a)
         if isinstance(a, np.ndarray):
             wg.vmap(spying("batched"))(np.stack([a, a]))
     return found

@@ -1,6 +1,6 @@
-"""The ways to run a drawn program, and that they agree: plain functions, which raise with the program.
+"""The ways to run a drawn program, and that they agree: functions that raise with the program.
 
-The oracle of values is NumPy; that of derivatives, differences of runs on NumPy with an error bound.
+The oracle of values is NumPy; that of derivatives, differences of runs on NumPy with an error.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 import wengert as wg
 from primitives.differences import richardson
 
@@ -155,7 +156,7 @@ def check_batched(program: Program) -> None:
 
 
 def check_single_precision(program: Program) -> None:
-    """In float32 all dtypes are NumPy's, values too, and the gradient is that of float64, nearly."""
+    """In float32 dtypes and values are NumPy's, and the gradient is that of float64, nearly."""
     f, x, z = program.function, program.x.astype(np.float32), program.z.astype(np.float32)
     want = np.asarray(f(x.copy(), z.copy()))
     y, g = guarded(program, "float32", lambda: wg.value_and_grad(f, argnums=(0, 1))(x, z))

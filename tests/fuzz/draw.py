@@ -75,7 +75,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """``source`` defines ``f(x, z)``, real scalar. ``batchable``: reads no value that would differ."""
+    """``source`` defines ``f(x, z)``, a real scalar. ``batchable``: it reads no single value."""
 
     seed: int
     source: str
@@ -92,7 +92,8 @@ class Program:
     def report(self, problem: str) -> str:
         """A program that can be pasted into Python and run."""
         return (
-            f"seed {self.seed}: {problem}\n\nimport numpy as np\nimport wengert as wg\n\n{self.source}\n"
+            f"seed {self.seed}: {problem}\n\n"
+            f"import numpy as np\nimport wengert as wg\n\n{self.source}\n"
             f"x = np.array({self.x.tolist()})\nz = np.array({self.z.tolist()})\n"
             "print(f(x, z), wg.grad(f, argnums=(0, 1))(x, z))\n"
         )

@@ -33,9 +33,7 @@ def richardson(function: Callable[[float], Any], step: float = FIRST_STEP) -> tu
         table.append((plus - minus) / (2 * h))
     for order in range(1, LEVELS):
         last = table[-2:]
-        table = [
-            (4**order * b - a) / (4**order - 1) for a, b in pairwise(table)
-        ]
+        table = [(4**order * b - a) / (4**order - 1) for a, b in pairwise(table)]
     (slope,) = table
     truncation = np.maximum(np.abs(slope - last[0]), np.abs(slope - last[1]))
     return slope, 4 * truncation + 64 * EPS * largest / h

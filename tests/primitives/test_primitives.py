@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import wengert as wg
+import wengert.nn  # enters its primitives in the registry
+import wengert.scipy.special  # and SciPy's
 from wengert.core.primitive import REGISTRY, NotDifferentiable
 
 from . import apply, checks, higher

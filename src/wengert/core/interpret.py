@@ -187,10 +187,10 @@ def in_context(function: Callable[..., Any]) -> Callable[..., Any]:
 
     >>> from concurrent.futures import ThreadPoolExecutor
     >>> import wengert as wg
+    >>> w = wg.array(1.0, requires_grad=True)
     >>> with wg.no_grad(), ThreadPoolExecutor() as pool:
-    ...     tracked = pool.submit(wg.in_context(lambda: (wg.array(1.0, requires_grad=True) *
-    2).requires_grad))
-    >>> tracked.result()
+    ...     y = pool.submit(wg.in_context(lambda: w * 2))
+    >>> y.result().requires_grad
     False
     """
     context = contextvars.copy_context()

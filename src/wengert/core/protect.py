@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 COPY_UP_TO = 4096  # bytes
-_counts: dict[int, list[Any]] = {}  # id(array) -> [array, how many locks]
+_counts: dict[int, list[Any]] = {}  # id(array) -> [array, how many locks, views that wait for it]
 _lock = threading.RLock()
 
 
@@ -35,20 +35,33 @@ class Locked:
                     self.chain.append(link)
                 elif link.flags.writeable:
                     link.flags.writeable = False
-                    _counts[id(link)] = [link, 1]
+                    _counts[id(link)] = [link, 1, []]
                     self.chain.append(link)
                 link = link.base
 
     def __del__(self) -> None:
         with _lock:
-            for link in reversed(
-                self.chain
-            ):  # bases first: a view is writeable only where its base is
+            for link in reversed(self.chain):  # bases first
                 entry = _counts[id(link)]
                 entry[1] -= 1
                 if not entry[1]:
                     del _counts[id(link)]
-                    link.flags.writeable = True
+                    _unlock(link, entry[2])
+
+
+def _unlock(array: np.ndarray, waiting: list[np.ndarray]) -> None:
+    """Make ``array`` writeable, and the views that waited for it. A view of memory that another
+    lock still holds can't be: it waits for that one.
+    """
+    base: Any = array.base
+    while isinstance(base, np.ndarray):
+        if id(base) in _counts:
+            _counts[id(base)][2] += [array, *waiting]
+            return
+        base = base.base
+    array.flags.writeable = True
+    for view in waiting:
+        view.flags.writeable = True
 
 
 def own(value: Any, locks: list[Locked]) -> Any:

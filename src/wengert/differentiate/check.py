@@ -92,6 +92,7 @@ class Report:
             f"  {line.name:{width}}  {line.disagreement:.1e} in {line.directions} direction"
             + ("s" if line.directions != 1 else "")
             for line in self.lines
+            if line.directions
         ]
         rows += [f"  {kink}" for kink in self.kinks]
         rows += [f"  undecided: {reason}" for reason in self.undecided]
@@ -300,7 +301,7 @@ class Check:
         subject = self.subject
         trial = Trial(subject, np.random.default_rng([self.seed, 3]))
         for t in NEAR:
-            leaves = as_leaves(trial.x + t * trial.v, subject.leaves)
+            leaves = as_leaves(trial.x + t * trial.ladder.length * trial.v, subject.leaves)
             low = None
             if subject.low is not None:
                 low = [cast_like(x, like) for x, like in zip(leaves, subject.low, strict=True)]

@@ -20,7 +20,7 @@ from ..core.interpret import Interpreter, evaluate
 from ..core.primitive import Primitive
 from ..core.source import user_line
 from ..ops.array import Array, make, normal
-from .ladder import MULTIPLE, Finding, Vector, classify, judge
+from .ladder import GLANCE, MULTIPLE, Finding, Vector, classify, judge
 from .subject import FORWARD, REVERSE, Subject, copies, lengths, promoted
 from .trial import Trial, spread
 
@@ -262,13 +262,13 @@ class Application:
 def elements(trial: Trial, vector: Vector) -> tuple[dict[int, Finding], dict[int, Finding]]:
     """The elements of the result where it is rough, and where ``vector``, J v, is wrong."""
     slack = MULTIPLE * trial.unit(trial.subject.leaves) * np.abs(np.nan_to_num(vector))
-    confirmed, _, _ = judge(trial.ladder, vector, slack)
+    confirmed, _, _ = judge(trial.ladder, vector, slack, GLANCE)
     if not (confirmed | ~trial.keep).all():
         trial.ladder.noisier(trial.noise())
         if np.isfinite(vector).any():
             moved = spread(trial.rounding(FORWARD, np.nan_to_num(vector)))
             slack = np.maximum(slack, MULTIPLE * moved)
-        confirmed, _, _ = judge(trial.ladder, vector, slack)
+        confirmed, _, _ = judge(trial.ladder, vector, slack, trial.ladder.depth)
     rough: dict[int, Finding] = {}
     bad: dict[int, Finding] = {}
     for k in np.flatnonzero(~confirmed & trial.keep)[:LOOKED_AT]:

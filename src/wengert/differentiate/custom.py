@@ -199,7 +199,7 @@ class custom_jvp(_Custom):
     >>> @wg.custom_jvp
     ... def twice(x):
     ...     return 2 * x
-    >>> twice.defjvp(lambda primals, tangents: (twice(*primals), 2 * tangents[0]))
+    >>> _ = twice.defjvp(lambda primals, tangents: (twice(*primals), 2 * tangents[0]))
     >>> wg.grad(twice)(1.0)
     2.0
     """
@@ -207,7 +207,7 @@ class custom_jvp(_Custom):
     kind = "custom_jvp"
 
     def defjvp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
-        """Set the rule."""
+        """Set the rule; gives it back, so that it may stand above it as a decorator."""
         self.rule = rule
         return rule
 

@@ -83,6 +83,8 @@ class Root(Tape):
                 )
             if isinstance(gradient, Array) and not create_graph:
                 gradient = gradient._value
+            elif type(gradient) is np.ndarray:
+                gradient = gradient.copy()  # it may become the gradient of a leaf as it is
             gradient = fit(gradient, node)
         with quiet():
             if create_graph:
@@ -234,8 +236,11 @@ class Cut(Interpreter):
             return parent.process(primitive, cut, params)
 
     def owned(self, value: Any) -> Box:
-        assert self.parent is not None
-        return self.parent.owned(value)
+        below = self.parent
+        while isinstance(below, Cut):
+            below = below.parent
+        assert below is not None
+        return value if isinstance(value, Box) and value._owner is below else below.owned(value)
 
 
 class no_grad:

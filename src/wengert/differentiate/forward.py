@@ -187,7 +187,10 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         for leaves, others, treedef in check_tangents(primals, tangents, "jvp")
     ]
     ys, dys, out_def = push(f, rows, "jvp")
-    dys = [zero_tangent(y) if dy is None else own(dy) for y, dy in zip(ys, dys, strict=True)]
+    known = [dx for _, tangents, _ in rows for dx in tangents]
+    for k, (y, dy) in enumerate(zip(ys, dys, strict=True)):
+        dys[k] = zero_tangent(y) if dy is None else own(dy, known)
+        known.append(dys[k])
     return tree.unflatten(out_def, ys), tree.unflatten(out_def, dys)
 
 
@@ -238,10 +241,10 @@ class Linearized:
             if (dx := tangent_for(leaf, other, "linearize")) is not None
         ]
         dys = iter(self.program.run(*values))
-        leaves = [
-            own(next(dys), values) if constant is None else zero_tangent(constant[0])
-            for constant in self.constant
-        ]
+        leaves: list[Any] = []
+        for constant in self.constant:
+            known = [*values, *leaves]
+            leaves.append(own(next(dys), known) if constant is None else zero_tangent(constant[0]))
         return tree.unflatten(self.out_def, leaves)
 
     def __repr__(self) -> str:

@@ -23,6 +23,7 @@ from ..core.box import Box, dtype_of, innermost, is_inexact
 from ..core.interpret import Interpreter, evaluate
 from ..core.primitive import Primitive
 from ..ops.array import Array, make, normal
+from ..ops.families import absorb
 
 SAMPLES = 5
 FEW = 200  # numbers that a set compares faster than NumPy does
@@ -65,7 +66,7 @@ class Jitter(Interpreter):
             moved = [self.moved(v) if own else v for v, own in zip(values, mine, strict=True)]
             y = evaluate(self.parent, primitive, moved, params)
             y = tuple(map(self.moved, y)) if type(y) is tuple else self.moved(y)
-        if primitive.family == "elementwise" or primitive.selects:
+        if primitive.family == "elementwise" or primitive is absorb:
             y = self.unvanished(y, values)
         return tuple(map(self.owned, y)) if type(y) is tuple else self.owned(y)
 

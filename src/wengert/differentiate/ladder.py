@@ -29,6 +29,7 @@ FIRST = 0.25  # the largest step, in units of the direction
 WINDOW = 4  # the last of the rungs that the first extrapolation takes
 MULTIPLE = 8.0  # of an estimated error: what may lie between a claim and the differences
 CONCLUSIVE = 2.0**-8  # the largest tolerance, beside the slope, at which a scale says anything
+GLANCE = 14  # rungs to look at before anything dearer
 SHARP = 2.0**-20  # a tolerance that needs no second opinion
 NEGLIGIBLE = 2.0**-40  # beside y: a slope that the digits of y do not show
 BAD = (ValueError, ArithmeticError, IndexError)  # of f at x + tv: math.log(-1.0), 1 / 0, a shape
@@ -41,7 +42,8 @@ class Finding:
     kind: ``"agrees"``; ``"differs"``; ``"kink"`` (left and right slopes differ, the claim lies
     between them), ``"step"``, ``"infinite"`` (a vertical tangent), ``"edge"`` (not finite on one
     side or both), ``"undecided"`` (no scale is conclusive). slope, error: the best estimate and its
-    tolerance; NaN where there is none. left, right: the one-sided slopes of a kink.
+    tolerance; NaN where there is none. left, right: the one-sided slopes of a kink. beside: what a
+    slope must be held beside to be called zero.
     """
 
     kind: str
@@ -50,6 +52,7 @@ class Finding:
     error: float = np.nan
     left: float = np.nan
     right: float = np.nan
+    beside: float = 0.0
 
     @property
     def is_rough(self) -> bool:
@@ -60,6 +63,7 @@ class Finding:
     def disagreement(self) -> float:
         """How far claim and slope differ, beside the larger of them; 0 for two zeros."""
         size = max(abs(self.claim), abs(self.slope))
+        size = size if size > self.error else max(size, self.beside)
         return abs(self.claim - self.slope) / size if size > 0 else 0.0
 
 
@@ -70,22 +74,33 @@ class Ladder:
         along: the function; ``ValueError`` and ``ArithmeticError`` of it count as NaN.
         base: its value at 0.
         noise: a bound of the rounding error of each element of it.
-        depth: the number of rungs; the smallest step is ``FIRST / 2**depth``.
+        depth: the number of rungs.
+        length: what to take for a unit of t; the steps are ±1/4, ±1/8, … of it.
     """
 
     def __init__(
-        self, along: Callable[[float], Vector], base: Vector, noise: Vector, depth: int = 44
+        self,
+        along: Callable[[float], Vector],
+        base: Vector,
+        noise: Vector,
+        depth: int = 44,
+        length: float = 1.0,
     ) -> None:
         self.along, self.base, self.noise, self.depth = along, base, noise, depth
+        self.length = length
         self.ahead: list[Vector] = []
         self.behind: list[Vector] = []
         self._slopes: dict[int, tuple[Vector, Vector]] = {}
         self._jumps: dict[int, tuple[Vector, Vector]] = {}
 
+    def step(self, k: int) -> float:
+        """The step of rung ``k``."""
+        return FIRST * self.length / 2.0**k
+
     def rungs(self, k: int) -> None:
         """Evaluate up to rung ``k``."""
         while len(self.ahead) <= k:
-            t = step(len(self.ahead))
+            t = self.step(len(self.ahead))
             self.ahead.append(self._at(t))
             self.behind.append(self._at(-t))
 
@@ -102,10 +117,10 @@ class Ladder:
         if k not in self._slopes:
             self.rungs(k)
             row = [
-                (self.ahead[j] - self.behind[j]) / (2 * step(j)) for j in range(k - WINDOW, k + 1)
+                (self.ahead[j] - self.behind[j]) / (2 * self.step(j)) for j in range(k - WINDOW, k + 1)
             ]
             value, error = extrapolated(row, (4.0, 16.0, 64.0))
-            self._slopes[k] = value, error + 2 * self.noise / step(k)
+            self._slopes[k] = value, error + 2 * self.noise / self.step(k)
         return self._slopes[k]
 
     def jump(self, k: int) -> tuple[Vector, Vector]:
@@ -113,20 +128,20 @@ class Ladder:
         if k not in self._jumps:
             self.rungs(k)
             row = [
-                ((self.ahead[j] - self.base) + (self.behind[j] - self.base)) / step(j)
+                ((self.ahead[j] - self.base) + (self.behind[j] - self.base)) / self.step(j)
                 for j in range(k - WINDOW, k + 1)
             ]
             value, error = extrapolated(row, (2.0, 8.0, 32.0))
-            self._jumps[k] = value, error + 12 * self.noise / step(k)
+            self._jumps[k] = value, error + 12 * self.noise / self.step(k)
         return self._jumps[k]
 
     def one_sided(self, k: int, side: int) -> tuple[Vector, Vector]:
         """The slope on the right (``side`` 1) or left (-1), and its error."""
         self.rungs(k)
         values = self.ahead if side > 0 else self.behind
-        row = [side * (values[j] - self.base) / step(j) for j in range(k - WINDOW, k + 1)]
+        row = [side * (values[j] - self.base) / self.step(j) for j in range(k - WINDOW, k + 1)]
         value, error = extrapolated(row, (2.0, 4.0, 8.0))
-        return value, error + 8 * self.noise / step(k)
+        return value, error + 8 * self.noise / self.step(k)
 
     def projected(self, w: Vector, keep: Flags) -> Ladder:
         """The ladder of Σ w·y over the elements ``keep``."""
@@ -136,7 +151,9 @@ class Ladder:
                 return np.array([np.sum(w[keep] * y[keep])])
 
         noise = np.array([np.sum(np.abs(w[keep]) * self.noise[keep])])
-        result = Ladder(lambda t: onto(self.along(t)), onto(self.base), noise, self.depth)
+        result = Ladder(
+            lambda t: onto(self.along(t)), onto(self.base), noise, self.depth, self.length
+        )
         result.ahead, result.behind = [*map(onto, self.ahead)], [*map(onto, self.behind)]
         return result
 
@@ -147,14 +164,23 @@ class Ladder:
         self._jumps.clear()
 
     def reach(self) -> Vector:
-        """How large y is on the ladder, beside which a slope may be called zero."""
+        """How large y is on the ladder, beside which a change of it may be called zero."""
         sides = np.abs([self.base, *self.ahead, *self.behind])
         return np.max(np.where(np.isfinite(sides), sides, 0.0), axis=0)
 
-
-def step(k: int) -> float:
-    """The step of rung ``k``."""
-    return FIRST / 2.0**k
+    def element(self, i: int) -> Ladder:
+        """The ladder of element ``i`` alone, with all its rungs."""
+        self.rungs(self.depth - 1)
+        part = Ladder(
+            lambda t: self.along(t)[i : i + 1],
+            self.base[i : i + 1],
+            self.noise[i : i + 1],
+            self.depth,
+            self.length,
+        )
+        part.ahead = [y[i : i + 1] for y in self.ahead]
+        part.behind = [y[i : i + 1] for y in self.behind]
+        return part
 
 
 def extrapolated(row: list[Any], factors: tuple[float, ...]) -> tuple[Vector, Vector]:
@@ -174,14 +200,17 @@ def extrapolated(row: list[Any], factors: tuple[float, ...]) -> tuple[Vector, Ve
 # --- verdicts ----------------------------------------------------------------------------------
 
 
-def judge(ladder: Ladder, claim: Vector, slack: Vector) -> tuple[Flags, Vector, Vector]:
+def judge(
+    ladder: Ladder, claim: Vector, slack: Vector, depth: int
+) -> tuple[Flags, Vector, Vector]:
     """Which elements of ``claim`` a sharp scale confirms; the slope and tolerance there, else NaN.
 
     ``slack``: how much rounding may have changed the claim; one that is no larger is a zero.
+    ``depth``: how many rungs to look at.
     """
     confirmed = np.zeros(claim.shape, bool)
     slopes, errors = np.full(claim.shape, np.nan), np.full(claim.shape, np.nan)
-    for k in range(WINDOW, ladder.depth):
+    for k in range(WINDOW, min(depth, ladder.depth)):
         scale = Scale(ladder, k, claim, slack)
         hit = scale.near & scale.sharp & scale.smooth & ~confirmed
         slopes, errors = np.where(hit, scale.slope, slopes), np.where(hit, scale.error, errors)
@@ -204,22 +233,21 @@ class Scale:
             self.jump, self.jump_error = ladder.jump(k)
             self.error = MULTIPLE * error + slack
             self.size = np.maximum(np.abs(self.slope), np.abs(claim))
-            reach = ladder.reach()
+            reach = ladder.reach() / ladder.length
             zero = (np.abs(claim) <= slack) | (np.abs(claim) <= NEGLIGIBLE * reach)
             beside = np.where(zero, np.maximum(self.size, reach), self.size)
+            nothing = zero & (ladder.reach() <= 64 * ladder.noise)
             self.near = np.isfinite(claim) & (np.abs(self.slope - claim) <= self.error)
-            self.sharp = (self.error <= SHARP * beside) | (zero & (reach <= 64 * ladder.noise))
+            self.sharp = (self.error <= SHARP * beside) | nothing
             self.conclusive = self.sharp | (self.error <= CONCLUSIVE * self.size)
             self.smooth = np.abs(self.jump) <= MULTIPLE * self.jump_error + SHARP * self.size + slack
 
 
 def classify(ladder: Ladder, i: int, claim: Vector, slack: Vector) -> Finding:
     """What the whole ladder says of element ``i`` of ``claim``, which ``judge`` did not confirm."""
-    part = Ladder(lambda t: ladder.along(t)[i : i + 1], ladder.base[i : i + 1], ladder.noise[i : i + 1])
-    part.depth = ladder.depth
-    ladder.rungs(ladder.depth - 1)
-    part.ahead, part.behind = ([y[i : i + 1] for y in ys] for ys in (ladder.ahead, ladder.behind))
-    value, allowed = claim[i : i + 1], slack[i : i + 1]
+    part = ladder.element(i)
+    value = claim[i : i + 1]
+    allowed = np.where(np.isfinite(value), slack[i : i + 1], 0.0)
     scales = [Scale(part, k, value, allowed) for k in range(WINDOW, part.depth)]
     number = float(value[0])
     return (
@@ -253,7 +281,9 @@ def _confirmed(part: Ladder, scales: list[Scale], claim: float) -> Finding | Non
             against = 0 if against < 3 else against
             continue
         if bool(scale.near[0]):
-            return Finding("agrees", claim, float(scale.slope[0]), float(scale.error[0]))
+            slope, error = float(scale.slope[0]), float(scale.error[0])
+            beside = float(part.reach()[0]) / part.length
+            return Finding("agrees", claim, slope, error, beside=beside)
         against += 1
         if against >= 3:
             return None
@@ -275,7 +305,7 @@ def _rough(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
     """A kink, a step or a vertical tangent, as the smallest resolved steps show it."""
     noise = float(part.noise[0])
     moved = [
-        max(abs(float(a[0] - part.base[0])), abs(float(b[0] - part.base[0])))
+        float(np.fmax(abs(a[0] - part.base[0]), abs(b[0] - part.base[0])))
         for a, b in zip(part.ahead, part.behind, strict=True)
     ]
     above = [m for m in moved if np.isfinite(m) and m > 64 * noise]

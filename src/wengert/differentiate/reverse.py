@@ -131,7 +131,7 @@ class Pullback:
         adjoints: dict[Leaf, Any] = {}
         with quiet():
             sweep(seeds, not self.retain, adjoints.__setitem__)
-        seen: set[int] = set()
+        seen = {id(g) for _, g in seeds}  # an adjoint that was given is not handed back
         return tuple([one.gradient(adjoints, seen) for one in self.inputs])
 
     def __repr__(self) -> str:

@@ -59,7 +59,8 @@ class Subject:
     def seeded(self, mode: str, rng: np.random.Generator) -> Subject:
         """The derivative in ``mode`` at random tangents or adjoints."""
         if mode == FORWARD:
-            return self.derived(mode, as_leaves(direction(rng, self.leaves, False), self.leaves))
+            v, length = shortened(direction(rng, self.leaves, False))
+            return self.derived(mode, as_leaves(v, self.leaves))
         with np.errstate(all="ignore"):
             ys = self.value(self.leaves)
         scales = [np.full(n, weight(y)) for y, n in zip(ys, lengths(ys), strict=True)]
@@ -199,6 +200,15 @@ def direction(rng: np.random.Generator, leaves: Sequence[Any], relative: bool) -
         typical = float(np.median(size[size > 0])) if (size > 0).any() else 1.0
         parts.append(np.where(size > 0, size, typical) if relative else np.maximum(size, 1.0))
     return short(rng, np.concatenate(parts)) if parts else np.zeros(0)
+
+
+def shortened(v: Vector) -> tuple[Vector, float]:
+    """``v`` divided by a power of two to lengths of at most 1, so that J v overflows only where
+    the derivative does; and that power.
+    """
+    _, exponent = np.frexp(np.max(np.abs(v), initial=0.0))
+    length = 2.0 ** max(int(exponent), 0)
+    return v / length, length
 
 
 def is_uneven(leaves: Sequence[Any]) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 
 from .forward import jvp
 from .jitter import plain, samples
-from .ladder import MULTIPLE, Finding, Ladder, Vector, classify, judge
+from .ladder import GLANCE, MULTIPLE, Finding, Ladder, Vector, classify, judge
 from .reverse import vjp
 from .subject import (
     FORWARD,
@@ -31,6 +31,7 @@ from .subject import (
     direction,
     lengths,
     short,
+    shortened,
     units,
 )
 
@@ -69,13 +70,15 @@ class Trial:
         with np.errstate(all="ignore"):
             self.base = subject.value(subject.leaves)
         self.x, self.y = as_vector(subject.leaves), as_vector(self.base)
-        self.v = direction(rng, subject.leaves, relative)
+        self.v, length = shortened(direction(rng, subject.leaves, relative))
         self.keep = np.isfinite(self.y)
         noise = np.where(self.keep, units(self.base) * np.abs(self.y), 0.0)
         digits = int(-np.log2(np.max(units(subject.leaves), initial=0.0) or 1.0))
-        self.ladder = Ladder(self._along, self.y, noise, digits - SPARE)
+        self.ladder = Ladder(self._along, self.y, noise, digits - SPARE, length)
         self.w = self._weights(rng)
         self.values: dict[str, Vector] = {}
+        self._moves: list[Vector] | None = None
+        self._rounding: dict[tuple[str, bool, bytes], list[Vector]] = {}
 
     def _along(self, t: float) -> Vector:
         return as_vector(self.subject.value(as_leaves(self.x + t * self.v, self.subject.leaves)))
@@ -143,11 +146,18 @@ class Trial:
 
     def moves(self) -> list[Vector]:
         """What Monte Carlo arithmetic does to the result, a row a sample."""
-        return self._sampled(lambda leaves: self.subject.f(*leaves), self.y)
+        if self._moves is None:
+            self._moves = self._sampled(lambda leaves: self.subject.f(*leaves), self.y)
+        return self._moves
 
     def rounding(self, mode: str, vector: Vector, single: bool = False) -> list[Vector]:
-        """What it does to ``vector``, which is J v or Jᵀ w."""
-        return self._sampled(lambda leaves: self._run(mode, leaves, self.w)[1], vector, single)
+        """What it does to ``vector``, which is J v or Jᵀ w for the weights of the trial."""
+        key = mode, single, self.w.tobytes()
+        if key not in self._rounding:
+            self._rounding[key] = self._sampled(
+                lambda leaves: self._run(mode, leaves, self.w)[1], vector, single
+            )
+        return self._rounding[key]
 
     def _sampled(self, compute: Any, center: Vector, single: bool = False) -> list[Vector]:
         with np.errstate(all="ignore"):
@@ -163,15 +173,20 @@ class Trial:
     def outcomes(self, modes: Sequence[str]) -> list[Outcome]:
         """Each mode against differences, against the other, and in its own precision."""
         ladder = self.ladder.projected(self.w, self.keep)
-        found, numbers = [], {}
+        found: list[Outcome] = []
+        before: tuple[Number, Finding] | None = None
         for mode in modes:
-            vector = self.derivative(mode, self.subject.leaves, self.w)
-            numbers[mode] = number = self.number(mode, vector)
-            found.append(Outcome(mode, self.against(ladder, number)))
+            number = self.number(mode, self.derivative(mode, self.subject.leaves, self.w))
+            finding = None
+            if before is not None:
+                dot = self.dot(before[0], number)
+                found.append(Outcome(DOT, dot))
+                if dot.kind == before[1].kind == "agrees" and np.isfinite(number.value):
+                    finding = replace(before[1], claim=number.value)  # what held the one holds both
+            before = number, finding or self.against(ladder, number)
+            found.append(Outcome(mode, before[1]))
             found += self._same_value(mode)
             found += self._low(number)
-        if len(numbers) == 2:
-            found.append(Outcome(DOT, self.dot(*numbers.values())))
         return found
 
     def number(self, mode: str, vector: Vector, leaves: Sequence[Any] | None = None) -> Number:
@@ -190,12 +205,14 @@ class Trial:
 
     def against(self, ladder: Ladder, number: Number) -> Finding:
         """``number`` against differences."""
-        for attempt in range(2):
+        for depth in (GLANCE, ladder.depth):
             claim, slack = np.array([number.value]), np.array([number.slack])
-            confirmed, slopes, errors = judge(ladder, claim, slack)
+            confirmed, slopes, errors = judge(ladder, claim, slack, depth)
             if confirmed.all():
-                return Finding("agrees", number.value, float(slopes[0]), float(errors[0]))
-            if attempt == 0:
+                slope, error = float(slopes[0]), float(errors[0])
+                beside = float(ladder.reach()[0]) / ladder.length
+                return Finding("agrees", number.value, slope, error, beside=beside)
+            if depth == GLANCE:
                 number = self._wider(number)
                 with np.errstate(all="ignore"):
                     onto = [np.sum(self.w[self.keep] * row[self.keep]) for row in self.moves()]
@@ -246,7 +263,10 @@ class Trial:
         """Whether differences in the precision of the arguments confirm: f may depend on it."""
         native = Trial(Subject(self.subject.f, list(self.subject.low or [])), np.random.default_rng())
         native.v, native.w = self.v, self.w
-        native.ladder = Ladder(native._along, native.y, native.ladder.noise, native.ladder.depth)
+        ladder = native.ladder
+        native.ladder = Ladder(
+            native._along, native.y, ladder.noise, ladder.depth, self.ladder.length
+        )
         ladder = native.ladder.projected(self.w, self.keep & native.keep)
         return native.against(ladder, found).kind == "agrees"
 

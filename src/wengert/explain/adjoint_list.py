@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from .trace import Trace
 
 
+BROADCASTS = {"broadcast_to": 0, "affine": 2}  # besides the elementwise ones, and which operand
+
+
 class Watched(Adjoints):
     """Adjoints that note each contribution: where it goes, where it comes from, its value."""
 
@@ -146,7 +149,10 @@ def terms_of(
 
 def summed_axes(eqn: Equation, var: Var) -> tuple[int, ...]:
     """The axes of the output along which ``var`` was broadcast."""
-    if eqn.primitive.family != "elementwise" and eqn.primitive.name != "broadcast_to":
+    operand = BROADCASTS.get(eqn.primitive.name)
+    if eqn.primitive.family != "elementwise" and (
+        operand is None or eqn.inputs[operand] is not var
+    ):
         return ()
     have, need = eqn.outputs[0].aval.shape, var.aval.shape
     extra = len(have) - len(need)

@@ -76,9 +76,9 @@ def draw(
         >>> from wengert.explain.draw import draw
         >>> print(draw(wg.trace(lambda a, b: a * b)(2.0, 5.0)))
          v1 = a     v2 = b
-            2         5
-            └────┬────┘
-                 ▼
+            2          5
+            └─────┬────┘
+                  ▼
            v3 = v1·v2 = y
                  10
     """

@@ -31,6 +31,7 @@ LINES = {
     UP | DOWN | LEFT | RIGHT: "┼",
 }
 GAP = 3.0  # columns between labels
+MOST = 400  # nodes of a drawing; what has more becomes a list
 WIDEST = 160  # columns of a drawing; what is wider becomes a list
 
 
@@ -58,7 +59,9 @@ def quoted(text: str) -> str:
 
 
 def to_text(graph: Graph) -> str:
-    """The graph for a terminal: inputs above, results below; a list where it is too wide."""
+    """The graph for a terminal: inputs above, results below; a list where it is too large."""
+    if len(graph.nodes) > MOST:
+        return as_list(graph)
     widths = {
         node.key: float(max(width(node.label), width(node.value)) + 2) for node in graph.nodes
     }
@@ -176,7 +179,7 @@ def tracks_of(nets: Sequence[Net]) -> list[list[Net]]:
         free = [
             net
             for net in waiting
-            if not any(net is not other and other[0] in net[1] for other in waiting)
+            if not any(net is not other and covers(net, other) for other in waiting)
         ] or waiting[:1]
         track: list[Net] = []
         for net in sorted(free, key=lambda net: min([net[0], *net[1]])):
@@ -185,6 +188,11 @@ def tracks_of(nets: Sequence[Net]) -> list[list[Net]]:
         tracks.append(track)
         waiting = [net for net in waiting if not any(net is one for one in track)]
     return tracks
+
+
+def covers(lower: Net, upper: Net) -> bool:
+    """Whether ``upper`` starts over an end of ``lower``, and does not end there as well."""
+    return upper[0] in lower[1] and upper[0] not in upper[1]
 
 
 def beside(left: Net, right: Net) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from ..core.box import shape_of
 from ..core.errors import DataError, DtypeError, ShapeError, describe
 from ..differentiate.dynamic import array
-from . import functional as F
+from .functional import linear, relu, sigmoid, softmax
 from .module import Module
 
 Draw = Callable[[np.random.Generator, int, int], np.ndarray]
@@ -79,7 +79,7 @@ class Linear(Module):
         self.bias = array(np.zeros(out_features, dtype), requires_grad=True) if bias else None
 
     def forward(self, x: Any) -> Any:
-        return F.linear(x, self.weight, self.bias)
+        return linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return (
@@ -116,7 +116,7 @@ class Sigmoid(Module):
     """1 / (1 + exp(-x)), elementwise."""
 
     def forward(self, x: Any) -> Any:
-        return F.sigmoid(x)
+        return sigmoid(x)
 
 
 class Tanh(Module):
@@ -130,7 +130,7 @@ class ReLU(Module):
     """max(x, 0), elementwise; its derivative at 0 is 0."""
 
     def forward(self, x: Any) -> Any:
-        return F.relu(x)
+        return relu(x)
 
 
 class Softmax(Module):
@@ -140,7 +140,7 @@ class Softmax(Module):
         self.axis = axis
 
     def forward(self, x: Any) -> Any:
-        return F.softmax(x, self.axis)
+        return softmax(x, self.axis)
 
 
 class Flatten(Module):
@@ -197,7 +197,7 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers:
-            x = layer(x)
+            x = layer.forward(x)
         return x
 
     def __len__(self) -> int:

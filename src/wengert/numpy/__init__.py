@@ -18,6 +18,7 @@ from ..ops import products as ops_products
 from ..ops import sorting as ops_sorting
 from ..ops.array import enter_ufuncs
 from . import (
+    covariance,
     creation,
     diagonals,
     einsum,
@@ -29,6 +30,7 @@ from . import (
     numerics,
     products,
     reductions,
+    sets,
     shapes,
     sorting,
     statistics,
@@ -40,8 +42,8 @@ from . import (
 ENTERED = (
     *(arithmetic, comparison, convolution, exponential, ops_indexing, ops_products, ops_sorting),
     *(reduction, rounding, shape, trigonometric),
-    *(creation, diagonals, einsum, elementwise, indexing, joining, linalg, nans, numerics),
-    *(products, reductions, shapes, sorting, statistics, text, ufuncs),
+    *(covariance, creation, diagonals, einsum, elementwise, indexing, joining, linalg, nans, numerics),
+    *(products, reductions, sets, shapes, sorting, statistics, text, ufuncs),
 )
 
 enter_ufuncs({primitive.ufunc: primitive for primitive in REGISTRY.values() if primitive.ufunc})

@@ -103,4 +103,6 @@ def only_read(name: str, x: Any, primitive: Any, params: dict[str, Any], functio
             "copy of it, x.copy()"
         )
 
+    if inplace.is_scalar(x):
+        x = np.reshape(x, ())
     return view(x, primitive(x, **params), primitive, params, function, refuse)

@@ -297,10 +297,10 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
 
 
 def _conditions(x: Any, condlist: Any) -> list[Any]:
-    """The conditions one by one; a single one needs no list around it."""
-    if isinstance(condlist, list | tuple):
-        single = x.ndim > 0 and not isinstance(condlist[0], list | np.ndarray | Box)
-    else:
-        single = np.ndim(condlist) <= x.ndim and (x.ndim > 0 or np.ndim(condlist) == 0)
+    """The conditions one by one; a single one of a sequence needs no list around it."""
+    single = not isinstance(condlist, list | tuple) and np.ndim(condlist) == 0
+    if not single and x.ndim:
+        first = condlist[0]
+        single = not isinstance(first, list | tuple | np.ndarray | Box) or np.shape(first) == ()
     conditions = [as_array(c) for c in ([condlist] if single else condlist)]
     return [c if c.dtype == np.bool_ else np.not_equal(c, 0) for c in conditions]

@@ -130,14 +130,19 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
 @implements(np.put)
 def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     _destination("put", a)
-    places = _within("put", plain(ind, "np.put's positions").ravel(), a.size, mode)
+    places = plain(ind, "np.put's positions").ravel()
+    places = _within("put", places if places.size else places.astype(np.intp), a.size, mode)
     if places.size and not -a.size <= places.min() <= places.max() < a.size:
         raise BoundsError(f"put: a position is out of bounds for {a.size} elements")
     values = np.ravel(as_array(v))
     if not places.size or not values.size:
+        a[...] = a  # nothing, but where writing is refused
         return
-    index = np.unravel_index(places % a.size, a.shape)
-    inplace.write(a, index, values[np.arange(places.size) % values.size])
+    values = values[np.arange(places.size) % values.size]
+    if not a.ndim:
+        a[...] = values[-1]
+        return
+    inplace.write(a, np.unravel_index(places % a.size, a.shape), values)
 
 
 @implements(np.putmask)
@@ -146,8 +151,7 @@ def putmask(a: Any, /, mask: Any, values: Any) -> None:
     mask, values = as_array(mask), np.ravel(as_array(values))
     if mask.shape != a.shape:
         raise ShapeError(f"putmask: mask has shape {mask.shape}, the array {a.shape}")
-    if values.size:
-        a[...] = np.where(mask, np.resize(values, a.shape), a)
+    a[...] = np.where(mask, np.resize(values, a.shape), a) if values.size else a
 
 
 @implements(np.place)

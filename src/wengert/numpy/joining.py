@@ -336,13 +336,21 @@ def _padded(array: Any, widths: list[tuple[int, int]], constants: Any) -> Any:
 # --- putting in and taking out -----------------------------------------------------------------------
 
 
+def _places(obj: Any) -> Any:
+    """Where to delete or insert: a slice, or positions, of which an empty list is one."""
+    if isinstance(obj, slice):
+        return obj
+    places = plain(obj, "positions to delete, or to insert at,")
+    return places if places.size else places.astype(np.intp)
+
+
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
     arr = as_array(arr)
     if axis is None:
         arr, axis = np.ravel(arr), 0
     number = one_axis("delete", axis, arr.ndim)
-    where = obj if isinstance(obj, slice) else plain(obj, "positions to delete")
+    where = _places(obj)
     return arr[at(number, np.delete(np.arange(arr.shape[number]), where))]
 
 
@@ -352,7 +360,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     if axis is None:
         arr, axis = np.ravel(arr), 0
     number = one_axis("insert", axis, arr.ndim)
-    where = obj if isinstance(obj, slice) else plain(obj, "positions to insert at")
+    where = _places(obj)
     values = np.reshape(values, (1,) * (arr.ndim - values.ndim) + values.shape)
     total = arr.shape[number]
     if not isinstance(where, slice) and where.ndim == 0:

@@ -12,6 +12,7 @@ import numpy as np
 from ..core.box import Box
 from ..core.errors import DtypeError, ShapeError
 from ..core.interpret import bind
+from ..core.quiet import quiet
 from ..ops import convolution
 from ..ops.arithmetic import stop_gradient
 from ..ops.array import implements
@@ -189,8 +190,9 @@ def interp(
         i = np.searchsorted(stop_gradient(xp), stop_gradient(x), side="right") - 1
         i = np.clip(i, 0, n - 2)
         start, base = _taken(xp, i), _taken(fp, i)
-        slope = (_taken(fp, i + 1) - base) / (_taken(xp, i + 1) - start)
-        inside = np.where(np.greater_equal(x, xp[-1]), above, slope * (x - start) + base)
+        with quiet():  # where knots are equal, or x is infinite, none of this is chosen
+            slope = (_taken(fp, i + 1) - base) / (_taken(xp, i + 1) - start)
+            inside = np.where(np.greater_equal(x, xp[-1]), above, slope * (x - start) + base)
     result = np.where(below, fp[0] if left is None else left, inside)
     return np.where(np.isnan(x), x, result)
 

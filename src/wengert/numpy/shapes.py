@@ -13,7 +13,7 @@ from ..ops import arithmetic as ar
 from ..ops import inplace
 from ..ops import shape as moving
 from ..ops.array import Array, implements, view
-from .arguments import as_array, as_shape, looked_at, one_axis, only_read, some_axes
+from .arguments import as_array, as_shape, fresh, looked_at, one_axis, only_read, some_axes
 
 
 def _dummy(a: Any) -> np.ndarray[Any, Any]:
@@ -29,8 +29,7 @@ def _dummy(a: Any) -> np.ndarray[Any, Any]:
 def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
     lengths = _lengths(a, as_shape(shape))
     if order == "A":
-        flags = _dummy(a).flags
-        order = "F" if flags.f_contiguous and not flags.c_contiguous else "C"
+        order = "F" if _dummy(a).flags.fnc else "C"
     if order == "F":
         result = np.transpose(_reshaped(np.transpose(a), lengths[::-1]))
     else:
@@ -66,11 +65,18 @@ def _reshaped(a: Any, lengths: tuple[int, ...]) -> Any:
 
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
-    if order == "K":
+    """A view where the elements lie one behind the other, else a copy, be it reshape's view."""
+    if order == "A":
+        order = "F" if _dummy(a).flags.fnc else "C"
+    if order == "F":
+        a = np.transpose(a)
+    elif order == "K":
         strides = inplace.strides_of(a)
         a = np.transpose(a, sorted(range(a.ndim), key=lambda k: -abs(strides[k])))
-        order = "C"
-    return np.reshape(a, (a.size,), order=order)  # type: ignore[call-overload]
+    elif order != "C":
+        raise ShapeError(f"ravel: order={order!r}, expected one of 'C', 'F', 'A', 'K'")
+    result = _reshaped(a, (a.size,))
+    return result if _dummy(a).flags.c_contiguous else fresh(result)
 
 
 @implements(np.expand_dims)
@@ -236,7 +242,10 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     arrays = [as_array(x) for x in args]
     lengths = np.broadcast_shapes(*[x.shape for x in arrays])
-    return tuple(x if x.shape == lengths else np.broadcast_to(x, lengths) for x in arrays)
+    return tuple(
+        np.broadcast_to(x, lengths) if x.shape != lengths else x if lengths else np.reshape(x, ())
+        for x in arrays
+    )
 
 
 # --- real and imaginary parts ----------------------------------------------------------------------
@@ -273,7 +282,7 @@ def _part(val: Any, primitive: Any, function: Any, parts: Any) -> Any:
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return a.copy(order=order)
+    return a.copy(order=order) if a.ndim else np.reshape(a, ()).copy()
 
 
 @implements(np.astype)

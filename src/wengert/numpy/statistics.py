@@ -11,6 +11,7 @@ from ..core.errors import DtypeError, ShapeError, UnsupportedError
 from ..ops import reduction
 from ..ops.array import implements
 from .arguments import MISSING, as_array, at, flag, fresh, given, some_axes
+from .indexing import take, take_along_axis
 from .reductions import as_float, count_of, finished, masked
 
 # --- means and variances ---------------------------------------------------------------------------
@@ -216,8 +217,8 @@ def sample_quantile(
 def _gathered(rows: Any, index: Any) -> Any:
     """The elements of each row at ``index``, the same for all, or with an axis for each of theirs."""
     if index.ndim == 1:
-        return np.take(rows, index, axis=-1)
-    return np.take_along_axis(rows, index, axis=-1)
+        return take(rows, index, axis=-1)
+    return take_along_axis(rows, index, axis=-1)
 
 
 def checked(name: str, q: Any, weights: Any) -> Any:

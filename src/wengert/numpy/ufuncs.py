@@ -11,6 +11,7 @@ from ..core.box import Box
 from ..core.errors import ConversionError, ShapeError, UnsupportedError
 from ..ops import inplace
 from ..ops.array import UFUNC_METHODS, UFUNCS, Array, enter_ufuncs
+from ..ops.exponential import logsumexp
 from ..ops.indexing import scatter_add, split_index
 
 REDUCTIONS = {
@@ -20,6 +21,7 @@ REDUCTIONS = {
     np.minimum: np.min,
     np.logical_and: np.all,
     np.logical_or: np.any,
+    np.logaddexp: logsumexp,
 }
 OPTIONS = {np.vecdot: ("axis", "keepdims")}
 ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}

@@ -166,7 +166,7 @@ reciprocal = elementwise(
 
 absolute = elementwise(
     name="absolute",
-    value=np.absolute,
+    value=operator.abs,
     ufunc=np.absolute,
     partials=(lambda x: np.sign(x),),
     to_real=True,
@@ -362,11 +362,9 @@ stop_gradient = elementwise(
 
 
 def _astype_value(x: Any, dtype: Any, order: str = "K") -> Any:
-    return (
-        np.asarray(x).astype(dtype, order=order)[()]
-        if np.ndim(x) == 0
-        else x.astype(dtype, order=order)
-    )
+    if isinstance(x, np.ndarray):
+        return x.astype(dtype, order=order)
+    return np.asarray(x).astype(dtype)[()]
 
 
 astype = linear(
@@ -381,7 +379,7 @@ astype = linear(
 
 
 def _copy_value(x: Any, order: str = "C") -> Any:
-    return np.array(x, order=order)[()] if np.ndim(x) == 0 else np.array(x, order=order)  # type: ignore[call-overload]
+    return np.array(x, order=order) if isinstance(x, np.ndarray) else x  # type: ignore[call-overload]
 
 
 copy = linear(

@@ -23,7 +23,7 @@ from .methods import Methods
 from .operators import Operators
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
-UNARY: dict[Any, Primitive] = {}  # of UFUNCS: the primitives of one argument, for the fast path
+UNARY: dict[Any, Primitive] = {}  # of UFUNCS: those whose value is the ufunc itself, of one argument
 UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
@@ -32,8 +32,18 @@ def enter_ufuncs(table: dict[Any, Callable[..., Any]]) -> None:
     """Say what handles do in these ufuncs: a primitive, or a function of the same arguments."""
     UFUNCS.update(table)
     for ufunc, target in table.items():
-        if isinstance(target, Primitive) and ufunc.nin == 1:
+        if isinstance(target, Primitive) and ufunc.nin == 1 and target.value is ufunc:
             UNARY[ufunc] = target
+
+
+def strong(result: Any) -> Any:
+    """``result`` of a ufunc: of Python scalars it gives a NumPy scalar, which is not weak."""
+    box = result
+    while isinstance(box, Box):
+        if type(box._value) in PYTHON_SCALARS:
+            box._value = np.asarray(box._value)[()]
+        box = box._value
+    return result
 
 
 def implements(
@@ -114,11 +124,9 @@ class Array(Operators, Methods, Box):
                 interpreter = interpret.current.get()
                 if len(inputs) == 2:
                     result = interpreter.binary(primitive, *inputs)
-                    # a ufunc of two Python scalars gives a NumPy scalar, which is not weak
-                    if type(result._value) in PYTHON_SCALARS:
-                        result._value = np.asarray(result._value)[()]
-                    return result
-                return interpreter.process(primitive, inputs, {})
+                    value = result._value
+                    return result if type(value) is np.ndarray else strong(result)
+                return strong(interpreter.process(primitive, inputs, {}))
         return UFUNC_METHODS[method](ufunc, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:

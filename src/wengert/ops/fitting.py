@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.box import dtype_of, shape_of
+from ..core.box import Box, dtype_of, shape_of
 
 REAL_SCALARS = frozenset({float, np.float64})
 
@@ -40,7 +40,8 @@ def cast(g: Any, dtype: Any) -> Any:
         have = dtype_of(g)
     if weak or have == dtype:
         return g
-    return dtype.type(g) if isinstance(have, type) else g.astype(dtype)
+    plain = isinstance(have, type) and not isinstance(g, Box)
+    return dtype.type(g) if plain else g.astype(dtype)
 
 
 def fit(g: Any, like: Any) -> Any:

@@ -45,7 +45,7 @@ def split_index(index: Any) -> tuple[Template, tuple[Any, ...]]:
         elif isinstance(entry, np.ndarray | list | tuple):
             array = np.array(
                 entry,
-                dtype=np.intp if not len(entry) and not isinstance(entry, np.ndarray) else None,
+                dtype=np.intp if isinstance(entry, list | tuple) and not entry else None,
             )
             if array.dtype.kind not in "iub":
                 raise BoundsError(

@@ -65,6 +65,8 @@ class Scattered:
 
     def add_to(self, buffer: Any) -> Any:
         """The buffer with the contribution added, in place where it can be."""
+        if not isinstance(buffer, Box | np.ndarray):  # a sum of arrays without axes is a scalar
+            buffer = np.array(buffer)
         buffer = at_current_level(buffer, self.g, self.index)
         if isinstance(buffer, Box) or any(
             isinstance(e, np.ndarray) and e.dtype.kind in "iu" for e in entries_of(self.index)
@@ -106,7 +108,7 @@ class Erased:
     def erase(self, overwrite: bool) -> Any:
         """The contribution as an array; ``overwrite``: in ``g`` itself."""
         g = self.g
-        if not overwrite:
+        if not overwrite or not isinstance(g, Box | np.ndarray):
             g = g.copy() if isinstance(g, Box) else np.array(g)
         if self.index is not NOWHERE:
             g = at_current_level(g, None, self.index)

@@ -42,17 +42,13 @@ def _check(x: Any, w: Any) -> None:
         raise DtypeError(f"x is {describe(x)}, expected floats: x.astype(np.float32)")
 
 
-def _product(x: Any, w: Any) -> Any:
-    """x Wᵀ by one product of matrices, whatever the number of axes in front."""
-    if x.ndim <= 2:
-        return x.dot(w.T)
-    return rows(x).dot(w.T).reshape(*x.shape[:-1], w.shape[0])
-
-
 def _project_value(x: Any, w: Any) -> Any:
-    if x.ndim < 1 or w.ndim != 2 or x.shape[-1] != w.shape[1] or x.dtype.kind not in "fc":
+    """x Wᵀ by one product of matrices, whatever the number of axes in front."""
+    if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[1] or x.dtype.kind != "f":
         _check(x, w)
-    return _product(x, w)
+        if x.ndim > 2:
+            return rows(x).dot(w.T).reshape(*x.shape[:-1], w.shape[0])
+    return x.dot(w.T)
 
 
 def _project_batch(
@@ -102,12 +98,12 @@ project = bilinear(
 
 
 def _affine_value(x: Any, w: Any, b: Any) -> Any:
-    if x.ndim < 1 or w.ndim != 2 or x.shape[-1] != w.shape[1] or x.dtype.kind not in "fc":
-        _check(x, w)
+    y = _project_value(x, w)
     if b.shape != w.shape[:1]:
-        raise ShapeError(f"the bias is {describe(b)}, expected a number for each row of {describe(w)}")
-    y = _product(x, w)
-    if y.dtype != b.dtype:
+        raise ShapeError(
+            f"the bias is {describe(b)}, expected a number for each row of {describe(w)}"
+        )
+    if y.dtype is not b.dtype:
         return y + b
     y += b
     return y

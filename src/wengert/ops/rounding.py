@@ -1,4 +1,4 @@
-"""Rounding to decimals; the binary exponent and mantissa of numbers. Layer: ``ops``, NumPy only."""
+"""Rounding to decimals; binary exponents, mantissas, bits. Layer: ``ops``, NumPy only."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ exponent = elementwise(
     partials=(None,),
     complex=False,
     doc=Doc("The integer e of x = m 2**e, 1/2 <= |m| < 1.", kinks="0 at the steps"),
+)
+
+bitwise_count = elementwise(
+    name="bitwise_count",
+    value=np.bitwise_count,
+    ufunc=np.bitwise_count,
+    partials=(None,),
+    doc=Doc("The number of bits that are 1 in an integer's absolute value."),
+    extra={"integers": True},
 )
 
 

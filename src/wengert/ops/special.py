@@ -264,7 +264,7 @@ pseudo_huber = of_ufunc(
     source="P. Charbonnier et al., IEEE Trans. Image Process. 6 (1997) 298",
 )
 
-TABLE = {
+TABLE: dict[Any, Any] = {
     **{p.ufunc: p for p in REGISTRY.values() if p.ufunc is not None},
     sp.airy: bessel.airy,
     sp.sici: integrals.sici,

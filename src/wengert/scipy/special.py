@@ -23,10 +23,10 @@ from ..ops import exponential as _exponential
 from ..ops import gamma as _gamma
 from ..ops import special as _special
 from ..ops.arithmetic import stop_gradient
-from ..ops.array import UFUNCS
+from ..ops.array import enter_ufuncs
 from ..ops.families import absorb
 
-UFUNCS.update(_special.TABLE)
+enter_ufuncs(_special.TABLE)
 UFUNC_NAMES = frozenset(
     name
     for name in _sp.__all__
