@@ -25,7 +25,8 @@ LAYERS = [
     {"scipy"},
     {"nn", "optim", "data", "io"},
     {"explain"},
-    {"train", "cli"},
+    {"training"},
+    {"train", "compare", "demo", "cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 TOP = len(LAYERS)  # wengert itself, and wengert.__main__

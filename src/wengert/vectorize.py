@@ -170,7 +170,7 @@ def finished(leaf: Any, axis: int | None, batch: Batch) -> Any:
     mine = isinstance(leaf, Box) and leaf._owner is batch
     if mine:
         leaf.refresh()
-    value = leaf._value if mine else leaf
+    value: Any = leaf._value if mine else leaf
     batched = mine and leaf._node is BATCHED
     if axis is None:
         if batched:

@@ -281,11 +281,9 @@ class Draft:
         shape = self.names[name].shape
         index = self.index(shape, advanced=False)
         looks = [f"{name}[{index}]", f"{name}.T", f"{name}.reshape(-1)", f"{name}[::-1]"]
-        looks += [
-            f"{name}[..., None]",
-            f"{name}[0, ...]",
-            f"{name}.reshape(1, {np.size(self.names[name])})",
-        ]
+        looks += [f"{name}.T.reshape(-1)", f"{name}[..., ::-1].reshape(-1)"]
+        looks += [f"{name}[..., None]", f"{name}[0, ...]"]
+        looks += [f"{name}.reshape(1, {np.size(self.names[name])})"]
         expression = self.pick(looks)
         self.value(expression)
         self.run(f"{self.fresh()} = {expression}")

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal
 
 from .aval import Aval
 from .errors import UnsupportedError
 from .interpret import bind
 
-Saver = Callable[[Sequence[Any]], Sequence[Any]] | None
+# False: no active input has a derivative; None: there is nothing to keep
+Saver = Callable[[Sequence[Any]], Sequence[Any]] | Literal[False] | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class NotDifferentiable:
         raise UnsupportedError(self.why)
 
 
-class Keep(list[Saver | bool]):
+class Keep(list[Saver]):
     """What a node keeps, for each set of active inputs (as bits): a function of ``(None, y, *xs)``.
 
     ``reads[i]``: positions in that tuple which the rule of input i reads (1 is the output, 2 the
@@ -64,7 +65,7 @@ class Keep(list[Saver | bool]):
         for mask in range(1 << arity):
             active = [read for i, read in enumerate(reads) if mask >> i & 1 and read is not None]
             kept = frozenset().union(*active)
-            saver: Saver | bool = False
+            saver: Saver = False
             if active:
                 saver = (
                     itemgetter(*(p if p in kept else 0 for p in range(arity + 2))) if kept else None
@@ -72,17 +73,17 @@ class Keep(list[Saver | bool]):
             self.append(saver)
 
 
-class KeepNothing(dict[int, Saver | bool]):
+class KeepNothing(dict[int, Saver]):
     """For linear primitives with any number of inputs."""
 
-    def __missing__(self, mask: int) -> Saver | bool:
+    def __missing__(self, mask: int) -> Saver:
         return None
 
 
-class KeepAll(dict[int, Saver | bool]):
+class KeepAll(dict[int, Saver]):
     """For primitives whose rules read everything."""
 
-    def __missing__(self, mask: int) -> Saver | bool:
+    def __missing__(self, mask: int) -> Saver:
         return tuple
 
 
@@ -112,7 +113,7 @@ class Primitive:
     infer: Callable[..., Aval | tuple[Aval, ...]]
     jvp: Callable[..., Any]
     pull: Callable[..., Any]
-    keep: list[Saver | bool] | dict[int, Saver | bool]
+    keep: list[Saver] | dict[int, Saver]
     batch: Callable[..., Any]
     doc: Doc
     residual: Callable[..., Any] | None = None

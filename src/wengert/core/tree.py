@@ -16,14 +16,14 @@ from .errors import ShapeError
 
 NAMESPACE = "wengert"
 ATOMS = (Box, np.ndarray, np.generic, float, int, complex)
-LEAF = optree.tree_structure(0.0, namespace=NAMESPACE)
+LEAF: Any = optree.tree_structure(0.0, namespace=NAMESPACE)  # type: ignore[arg-type]
 
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:
     """``(leaves, treedef)``; ``unflatten(treedef, leaves)`` is ``tree`` again."""
     if isinstance(tree, ATOMS):
         return [tree], LEAF
-    return optree.tree_flatten(tree, namespace=NAMESPACE)  # type: ignore[return-value]
+    return optree.tree_flatten(tree, namespace=NAMESPACE)
 
 
 def unflatten(treedef: Any, leaves: Iterable[Any]) -> Any:

@@ -216,7 +216,8 @@ class Check:
         for order in range(1, self.order + 1):
             for path in product(self.modes, repeat=order - 1):
                 self.compose(path)
-        return Report(tuple(self.lines), tuple(dict.fromkeys(self.kinks)), tuple(self.undecided))
+        undecided = tuple(dict.fromkeys(self.undecided))
+        return Report(tuple(self.lines), tuple(dict.fromkeys(self.kinks)), undecided)
 
     def compose(self, path: tuple[str, ...]) -> None:
         """The modes on top of those in ``path``; at a kink once more, at a point near by."""
@@ -231,23 +232,22 @@ class Check:
         """
         subject = self.derived(path)
         directions = [False, True] if not path or is_uneven(subject.leaves) else [False]
-        fine, doubtful = [], []
+        trials = []
         for number, relative in enumerate(directions):
             rng = np.random.default_rng([self.seed, 1, len(path), number])
-            trial = Trial(subject, rng, relative)
-            self.require_finite(trial, path)
-            outcomes = trial.outcomes(self.modes)
-            bad = [outcome for outcome in outcomes if not outcome.is_fine]
-            (doubtful if bad else fine).append(outcomes)
-            if any(outcome.is_wrong for outcome in bad) and not self.explained(bad, path):
-                return False
-        if doubtful and not fine:
-            bad = [outcome for outcome in doubtful[-1] if not outcome.is_fine]
-            if not self.explained(bad, path):
+            trials.append(Trial(subject, rng, relative))
+        self.require_finite(trials[0], path)
+        found = [trial.outcomes(self.modes, patient=False) for trial in trials]
+        if not any(map(_fine, found)):
+            found = [trial.outcomes(self.modes) for trial in trials]
+        fine = [outcomes for outcomes in found if _fine(outcomes)]
+        doubtful = [o for outcomes in found for o in outcomes if not o.is_fine]
+        if doubtful and (not fine or any(o.is_wrong for o in doubtful)):
+            if not self.explained(doubtful, path):
                 return False
         for mode in self.modes:
-            found = [o.finding for outcomes in fine for o in outcomes if o.what == mode]
-            worst = max((f.disagreement for f in found if np.isfinite(f.error)), default=0.0)
+            own = [o.finding for outcomes in fine for o in outcomes if o.what == mode]
+            worst = max((f.disagreement for f in own if np.isfinite(f.error)), default=0.0)
             self.lines.append(Line(title(path, mode), len(path) + 1, worst, len(fine)))
         return True
 
@@ -315,6 +315,10 @@ class Check:
                 self.subject = subject.at(leaves, low)
                 return True
         return False
+
+
+def _fine(outcomes: Sequence[Outcome]) -> bool:
+    return all(outcome.is_fine for outcome in outcomes)
 
 
 # --- words -------------------------------------------------------------------------------------

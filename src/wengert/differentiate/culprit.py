@@ -262,13 +262,13 @@ class Application:
 def elements(trial: Trial, vector: Vector) -> tuple[dict[int, Finding], dict[int, Finding]]:
     """The elements of the result where it is rough, and where ``vector``, J v, is wrong."""
     slack = MULTIPLE * trial.unit(trial.subject.leaves) * np.abs(np.nan_to_num(vector))
-    confirmed, _, _ = judge(trial.ladder, vector, slack, GLANCE)
+    confirmed = judge(trial.ladder, vector, slack, GLANCE).confirmed
     if not (confirmed | ~trial.keep).all():
         trial.ladder.noisier(trial.noise())
         if np.isfinite(vector).any():
             moved = spread(trial.rounding(FORWARD, np.nan_to_num(vector)))
             slack = np.maximum(slack, MULTIPLE * moved)
-        confirmed, _, _ = judge(trial.ladder, vector, slack, trial.ladder.depth)
+        confirmed = judge(trial.ladder, vector, slack, trial.ladder.depth).confirmed
     rough: dict[int, Finding] = {}
     bad: dict[int, Finding] = {}
     for k in np.flatnonzero(~confirmed & trial.keep)[:LOOKED_AT]:

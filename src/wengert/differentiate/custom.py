@@ -56,6 +56,9 @@ class _Custom:
         self.f = f
         update_wrapper(self, f)
 
+    def __call__(self, *args: Any) -> Any:
+        raise NotImplementedError
+
     def __repr__(self) -> str:
         return f"<{self.kind} {getattr(self.f, '__name__', self.f)!s}>"
 
@@ -166,7 +169,7 @@ def _vjp_rules(
         _, _, transpose = transposed(
             of_adjoint, [Like(y) for y in ys], f"forward mode through {name}"
         )
-        return transpose([dxs[k] for k in given])
+        return list(transpose([dxs[k] for k in given]))
 
     def batch(flags: Sequence[bool], size: int) -> Rules:
         def backward_of_examples(residuals: Any, gys: Sequence[Any]) -> list[Any]:
@@ -247,7 +250,7 @@ def _jvp_rules(name: str, flat: Any, rule: Any, out: list[Any]) -> Rules:
 
     def pull(saved: Any, gys: Sequence[Any]) -> Sequence[Any]:
         transpose, inexact = saved
-        return transpose([g for g, flag in zip(gys, inexact, strict=True) if flag])
+        return list(transpose([g for g, flag in zip(gys, inexact, strict=True) if flag]))
 
     def batch(flags: Sequence[bool], size: int) -> Rules:
         def rule_of_examples(xs: Sequence[Any], dxs: Sequence[Any]) -> Any:

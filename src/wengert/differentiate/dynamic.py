@@ -184,16 +184,17 @@ def array(data: Any, dtype: Any = None, requires_grad: bool = False) -> Array:
     >>> x.grad
     Array([2., 4.])
     """
-    if isinstance(data, Box):
-        value: Any = data.astype(dtype) if dtype is not None else data.copy()
+    value: Any
+    if isinstance(data, Array):
+        value = data.astype(dtype) if dtype is not None else data.copy()
         if not requires_grad:
             return value
         value = (
             value._read("array(x, requires_grad=True)") if data._node is not None else value._value
         )
     elif isinstance(data, list | tuple) and _holds_boxes(data):
-        stacked = np.stack([item if isinstance(item, Box) else array(item) for item in data])
-        return stacked if dtype is None else stacked.astype(dtype)
+        parts: list[Any] = [item if isinstance(item, Box) else array(item) for item in data]
+        return array(np.stack(parts), dtype, requires_grad)
     else:
         try:
             value = np.array(data, dtype=dtype)

@@ -14,6 +14,7 @@ Source: D. S. Parker, Monte Carlo Arithmetic, UCLA report CSD-970002 (1997).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,15 @@ from ..core.primitive import Primitive
 from ..ops.array import Array, make, normal
 from ..ops.families import absorb
 
-SAMPLES = 5
+SAMPLES = 4
 FEW = 200  # numbers that a set compares faster than NumPy does
 PRECISION = {"f": np.float32, "c": np.complex64}
+
+
+@cache
+def precision(kind: np.dtype[Any], single: bool) -> Any:
+    """``np.finfo`` of ``kind``, or of single precision."""
+    return np.finfo(PRECISION[kind.kind] if single else kind)
 
 
 class Jitter(Interpreter):
@@ -75,15 +82,16 @@ class Jitter(Interpreter):
         if not is_inexact(value) or isinstance(value, Box):
             return value
         kind = np.dtype(dtype_of(value))
-        limits = np.finfo(PRECISION[kind.kind] if self.single else kind)
+        limits = precision(kind, self.single)
         shape = np.shape(value)
         with np.errstate(all="ignore"):
             y = value * (1 + np.asarray(limits.eps * self.rng.uniform(-1, 1, shape), kind))
             if kind.kind == "c":
                 turned = np.asarray(limits.eps * self.rng.uniform(-1, 1, shape), kind)
                 y = y + 1j * np.abs(value) * turned
-            small = (np.abs(y) < limits.smallest_normal / limits.eps) & (y != 0)
-            if np.any(small):
+            size = np.abs(y)
+            if np.any(size < limits.smallest_normal / limits.eps):
+                small = (size < limits.smallest_normal / limits.eps) & (size > 0)
                 y = y + self._least(small, kind)
             if self.single and kind.itemsize > np.dtype(PRECISION[kind.kind]).itemsize:
                 y = np.asarray(y, PRECISION[kind.kind]).astype(kind)[()]
@@ -102,7 +110,7 @@ class Jitter(Interpreter):
         return moved.item() if type(y) in (float, complex) else moved
 
     def _least(self, where: Any, kind: np.dtype[Any]) -> Any:
-        limits = np.finfo(PRECISION[kind.kind] if self.single else kind)
+        limits = precision(kind, self.single)
         least = np.asarray(limits.smallest_subnormal, limits.dtype).astype(kind)
         return np.where(where, self.rng.integers(-1, 2, np.shape(where)) * least, 0).astype(kind)[()]
 

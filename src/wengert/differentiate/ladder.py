@@ -29,6 +29,7 @@ FIRST = 0.25  # the largest step, in units of the direction
 WINDOW = 4  # the last of the rungs that the first extrapolation takes
 MULTIPLE = 8.0  # of an estimated error: what may lie between a claim and the differences
 CONCLUSIVE = 2.0**-8  # the largest tolerance, beside the slope, at which a scale says anything
+FAIR = 2.0**-12  # one that needs two more like it
 GLANCE = 14  # rungs to look at before anything dearer
 SHARP = 2.0**-20  # a tolerance that needs no second opinion
 NEGLIGIBLE = 2.0**-40  # beside y: a slope that the digits of y do not show
@@ -200,24 +201,45 @@ def extrapolated(row: list[Any], factors: tuple[float, ...]) -> tuple[Vector, Ve
 # --- verdicts ----------------------------------------------------------------------------------
 
 
-def judge(
-    ladder: Ladder, claim: Vector, slack: Vector, depth: int
-) -> tuple[Flags, Vector, Vector]:
-    """Which elements of ``claim`` a sharp scale confirms; the slope and tolerance there, else NaN.
+@dataclass
+class Verdict:
+    """What the scales looked at say of each element of a claim.
+
+    confirmed: a sharp scale agrees, or three conclusive ones and none contradicts. doubted: a
+    conclusive one contradicts. slope, error: those of the scale that confirms.
+    """
+
+    confirmed: Flags
+    doubted: Flags
+    slope: Vector
+    error: Vector
+
+
+def judge(ladder: Ladder, claim: Vector, slack: Vector, depth: int) -> Verdict:
+    """Hold ``claim`` against the first ``depth`` rungs.
 
     ``slack``: how much rounding may have changed the claim; one that is no larger is a zero.
-    ``depth``: how many rungs to look at.
     """
-    confirmed = np.zeros(claim.shape, bool)
-    slopes, errors = np.full(claim.shape, np.nan), np.full(claim.shape, np.nan)
+    nothing = np.zeros(claim.shape, bool)
+    verdict = Verdict(nothing.copy(), nothing, np.zeros(claim.shape), np.full(claim.shape, np.inf))
+    agreeing = np.zeros(claim.shape, int)
+    size = np.zeros(claim.shape)
     for k in range(WINDOW, min(depth, ladder.depth)):
         scale = Scale(ladder, k, claim, slack)
-        hit = scale.near & scale.sharp & scale.smooth & ~confirmed
-        slopes, errors = np.where(hit, scale.slope, slopes), np.where(hit, scale.error, errors)
-        confirmed |= hit
-        if confirmed.all() or (k > 2 * WINDOW and not np.isfinite(claim[~confirmed]).any()):
+        usable = scale.conclusive & scale.smooth
+        good, open_ = usable & scale.near, ~verdict.confirmed
+        agreeing += good
+        verdict.doubted = verdict.doubted | (open_ & usable & ~scale.near)
+        better = open_ & good & (scale.error < verdict.error)
+        verdict.slope = np.where(better, scale.slope, verdict.slope)
+        verdict.error = np.where(better, scale.error, verdict.error)
+        size = np.where(better, scale.size, size)
+        verdict.confirmed |= good & scale.sharp
+        if verdict.confirmed.all():
             break
-    return confirmed, slopes, errors
+    clear = ~verdict.doubted & (agreeing >= 3)
+    verdict.confirmed |= clear & (verdict.error <= FAIR * size)
+    return verdict
 
 
 class Scale:

@@ -73,7 +73,7 @@ def _push(ys: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> tuple[Any, ...]
     return tuple(fit(dy, Like(y)) if is_inexact(y) else None for y, dy in zip(ys, dys, strict=True))
 
 
-rule_call = general(
+rule_call: Primitive = general(
     name="rule_call",
     value=lambda *xs, rules: rules.call(xs),
     jvp=_push,

@@ -170,7 +170,7 @@ class Trial:
 
     # --- comparisons -------------------------------------------------------------------------
 
-    def outcomes(self, modes: Sequence[str]) -> list[Outcome]:
+    def outcomes(self, modes: Sequence[str], patient: bool = True) -> list[Outcome]:
         """Each mode against differences, against the other, and in its own precision."""
         ladder = self.ladder.projected(self.w, self.keep)
         found: list[Outcome] = []
@@ -183,7 +183,7 @@ class Trial:
                 found.append(Outcome(DOT, dot))
                 if dot.kind == before[1].kind == "agrees" and np.isfinite(number.value):
                     finding = replace(before[1], claim=number.value)  # what held the one holds both
-            before = number, finding or self.against(ladder, number)
+            before = number, finding or self.against(ladder, number, patient)
             found.append(Outcome(mode, before[1]))
             found += self._same_value(mode)
             found += self._low(number)
@@ -203,15 +203,18 @@ class Trial:
             moved = [float(np.sum(self.terms(number.mode, row, self.w))) for row in rows]
         return replace(number, slack=max(number.slack, MULTIPLE * float(np.max(np.abs(moved)))))
 
-    def against(self, ladder: Ladder, number: Number) -> Finding:
-        """``number`` against differences."""
+    def against(self, ladder: Ladder, number: Number, patient: bool = True) -> Finding:
+        """``number`` against differences; without patience a glance must do, unless it doubts."""
+        claim = np.array([number.value])
         for depth in (GLANCE, ladder.depth):
-            claim, slack = np.array([number.value]), np.array([number.slack])
-            confirmed, slopes, errors = judge(ladder, claim, slack, depth)
-            if confirmed.all():
-                slope, error = float(slopes[0]), float(errors[0])
+            slack = np.array([number.slack])
+            verdict = judge(ladder, claim, slack, depth)
+            if verdict.confirmed.all():
+                slope, error = float(verdict.slope[0]), float(verdict.error[0])
                 beside = float(ladder.reach()[0]) / ladder.length
                 return Finding("agrees", number.value, slope, error, beside=beside)
+            if not (patient or verdict.doubted.any()):
+                return Finding("undecided", number.value)
             if depth == GLANCE:
                 number = self._wider(number)
                 with np.errstate(all="ignore"):

@@ -144,7 +144,7 @@ class Module:
         return ", ".join(
             f"{key}={describe(value) if isinstance(value, ARRAYS) else repr(value)}"
             for key, value in vars(self).items()
-            if not key.startswith("_") and not _holds(value, (Module,))
+            if key != "training" and not key.startswith("_") and not _holds(value, (Module,))
         )
 
     def __repr__(self) -> str:

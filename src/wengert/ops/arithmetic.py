@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.aval import Aval
 from ..core.box import PYTHON_SCALARS
-from ..core.primitive import Doc, Interval, NotDifferentiable
+from ..core.primitive import Doc, Interval, NotDifferentiable, Primitive
 from .families import MINUS_ONE, ONE, absorb, broadcast_infer, elementwise, general, linear
 from .fitting import fit, is_complex
 
@@ -194,7 +194,7 @@ def _sign_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     return None if g is None else fit(g, node.parents[0])
 
 
-sign = general(
+sign: Primitive = general(
     name="sign",
     value=np.sign,
     ufunc=np.sign,
@@ -205,7 +205,7 @@ sign = general(
     infer=broadcast_infer(np.sign),
     doc=Doc("-1, 0 or 1; z / |z| of a complex z.", (AWAY,), kinks="0 at 0"),
 )
-real = linear(
+real: Primitive = linear(
     name="real",
     value=np.real,
     transpose=lambda i, gy, into, params: gy,  # the cast to the argument's dtype makes it complex
@@ -213,7 +213,7 @@ real = linear(
     infer=broadcast_infer(np.real),
     doc=Doc("Real part."),
 )
-imag = linear(
+imag: Primitive = linear(
     name="imag",
     value=np.imag,
     transpose=lambda i, gy, into, params: 1j * gy,  # of a real argument the cast leaves 0
@@ -221,7 +221,7 @@ imag = linear(
     infer=broadcast_infer(np.imag),
     doc=Doc("Imaginary part."),
 )
-conjugate = linear(
+conjugate: Primitive = linear(
     name="conjugate",
     value=np.conjugate,
     ufunc=np.conjugate,
@@ -361,13 +361,13 @@ stop_gradient = elementwise(
 )
 
 
-def _astype_value(x: Any, dtype: Any, order: str = "K") -> Any:
+def _astype_value(x: Any, dtype: Any, order: Any = "K") -> Any:
     if isinstance(x, np.ndarray):
         return x.astype(dtype, order=order)
     return np.asarray(x).astype(dtype)[()]
 
 
-astype = linear(
+astype: Primitive = linear(
     name="astype",
     value=_astype_value,
     transpose=lambda i, gy, into, params: gy,
@@ -382,7 +382,7 @@ def _copy_value(x: Any, order: str = "C") -> Any:
     return np.array(x, order=order) if isinstance(x, np.ndarray) else x  # type: ignore[call-overload]
 
 
-copy = linear(
+copy: Primitive = linear(
     name="copy",
     value=_copy_value,
     transpose=lambda i, gy, into, params: gy,
@@ -396,7 +396,7 @@ copy = linear(
         ((rng.standard_normal(4)[::-2],), {"order": "K"}),
     ],
 )
-to_discrete = general(
+to_discrete: Primitive = general(
     name="to_discrete",
     value=_astype_value,
     jvp=lambda y, xs, dxs, params: None,

@@ -111,7 +111,7 @@ class Array(Operators, Methods, Box):
 
     __slots__ = ()
     __array_priority__ = 1000.0
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__
 
     # --- NumPy's protocols ------------------------------------------------------------------------
 
@@ -416,6 +416,12 @@ class View(Array):
     """
 
     __slots__ = ("_base", "_forward", "_index", "_seen", "_strides", "_undo")
+    _base: Any
+    _forward: tuple[Primitive, dict[str, Any]]
+    _index: Any
+    _seen: int
+    _strides: tuple[int, ...]
+    _undo: Callable[[Any, Any], None]
 
     def refresh(self) -> None:
         base = self._base

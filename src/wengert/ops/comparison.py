@@ -119,7 +119,7 @@ def _where_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     return fit(where(condition, gy, 0) if i == 1 else where(condition, 0, gy), node.parents[i])
 
 
-where = general(
+where: Primitive = general(
     name="where",
     value=_where_value,
     jvp=_where_jvp,

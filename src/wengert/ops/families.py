@@ -429,7 +429,7 @@ def _absorb_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     return fit(absorb(gy, g) if masked else absorb(g, gy), node.parents[1])
 
 
-absorb = general(
+absorb: Primitive = general(
     name="absorb",
     value=_absorb_value,
     jvp=_absorb_jvp,

@@ -110,7 +110,7 @@ def has_duplicates(arrays: Sequence[Any]) -> bool:
 
 def result_shape(shape: tuple[int, ...], index: Template, arrays: Sequence[Any]) -> tuple[int, ...]:
     """The shape of ``x[index]`` for an x of ``shape``."""
-    return np.broadcast_to(np.empty(()), shape)[join_index(index, arrays)].shape
+    return tuple(np.broadcast_to(np.empty(()), shape)[join_index(index, arrays)].shape)
 
 
 # --- batching of an index -------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import numpy as np
 from ..core import interpret
 from ..core.aval import Aval
 from ..core.box import Box, shape_of
-from ..core.primitive import Doc
+from ..core.primitive import Doc, Primitive
 from .families import general
 from .fitting import fit
 from .index import (
@@ -107,7 +107,7 @@ class Erased:
 
     def erase(self, overwrite: bool) -> Any:
         """The contribution as an array; ``overwrite``: in ``g`` itself."""
-        g = self.g
+        g: Any = self.g
         if not overwrite or not isinstance(g, Box | np.ndarray):
             g = g.copy() if isinstance(g, Box) else np.array(g)
         if self.index is not NOWHERE:
@@ -174,7 +174,7 @@ def _indexed(name: str, count: int, **rules: Any) -> Any:
     return primitive
 
 
-getitem = _indexed(
+getitem: Primitive = _indexed(
     "getitem",
     1,
     value=_getitem_value,
@@ -287,7 +287,7 @@ def _setitem_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]) -> 
     return setitem(x, v, *layout.arrays, index=layout.index, donate=params.get("donate", False))
 
 
-setitem = _indexed(
+setitem: Primitive = _indexed(
     "setitem",
     2,
     value=_setitem_value,
@@ -361,7 +361,7 @@ def _scatter_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]) -> 
     return scatter_add(x, v, *layout.arrays, index=layout.index, donate=params.get("donate", False))
 
 
-scatter_add = _indexed(
+scatter_add: Primitive = _indexed(
     "scatter_add",
     2,
     value=_scatter_value,

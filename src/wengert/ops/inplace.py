@@ -79,8 +79,8 @@ def store(box: Any, value: Any, template: Any, arrays: Any, primitive: Any = Non
     before_write(box)
     value = _unshared(box, value)
     box.refresh()
-    interpreter = interpret.current.get()
-    if not interpreter.records:
+    interpreter: Any = interpret.current.get()
+    while not interpreter.records:
         interpreter = interpreter.parent
     donate = base is None and interpreter is box._owner and held_once(box)
     result = interpret.bind(primitive, box, value, *arrays, index=template, donate=donate)
@@ -254,7 +254,7 @@ def strides_of(box: Any) -> tuple[int, ...]:
     """The strides that the array of the NumPy program has, in bytes."""
     known = getattr(box, "_strides", None)
     if known is not None:
-        return known
+        return tuple(known)
     inner: Any = box
     behind = 0
     while isinstance(inner, Box):
@@ -289,7 +289,7 @@ def view_strides(box: Any, function: Any) -> tuple[int, ...] | None:
         result = function(dummy)
     except ValueError:
         return None
-    return result.strides
+    return tuple(result.strides)
 
 
 __all__ = ["assign", "compose", "held_once", "replace", "store", "update", "view_strides", "write"]

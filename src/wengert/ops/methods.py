@@ -18,13 +18,13 @@ PLAIN_VALUE = "take the plain value, x.numpy()"
 class Absent:
     """An attribute that raises ``MissingAttribute`` with a remedy when it is asked for."""
 
-    def __init__(self, remedy: str = PLAIN_VALUE) -> None:
+    def __init__(self: Any, remedy: str = PLAIN_VALUE) -> None:
         self.remedy = remedy
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __set_name__(self: Any, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, instance: Any, owner: type) -> Any:
+    def __get__(self: Any, instance: Any, owner: type) -> Any:
         if instance is None:
             return self
         raise MissingAttribute(
@@ -39,116 +39,130 @@ class Methods:
 
     # --- reductions -------------------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def sum(self: Any, axis: Any = None, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.sum``."""
         return np.sum(self, axis, dtype, out, **kwargs)
 
-    def prod(self, axis: Any = None, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def prod(self: Any, axis: Any = None, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.prod``."""
         return np.prod(self, axis, dtype, out, **kwargs)
 
-    def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def mean(self: Any, axis: Any = None, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.mean``."""
         return np.mean(self, axis, dtype, out, **kwargs)
 
     def var(
-        self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, **kwargs: Any
+        self: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        ddof: Any = 0,
+        **kwargs: Any,
     ) -> Any:
         """``np.var``."""
         return np.var(self, axis, dtype, out, ddof, **kwargs)
 
     def std(
-        self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, **kwargs: Any
+        self: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        ddof: Any = 0,
+        **kwargs: Any,
     ) -> Any:
         """``np.std``."""
         return np.std(self, axis, dtype, out, ddof, **kwargs)
 
-    def max(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def max(self: Any, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.max``."""
         return np.max(self, axis, out, **kwargs)
 
-    def min(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def min(self: Any, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.min``."""
         return np.min(self, axis, out, **kwargs)
 
-    def any(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def any(self: Any, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.any``."""
         return np.any(self, axis, out, **kwargs)
 
-    def all(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def all(self: Any, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.all``."""
         return np.all(self, axis, out, **kwargs)
 
-    def argmax(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def argmax(self: Any, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.argmax``."""
         return np.argmax(self, axis, out, **kwargs)
 
-    def argmin(self, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def argmin(self: Any, axis: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.argmin``."""
         return np.argmin(self, axis, out, **kwargs)
 
-    def cumsum(self, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    def cumsum(self: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """``np.cumsum``."""
         return np.cumsum(self, axis, dtype, out)
 
-    def cumprod(self, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    def cumprod(self: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """``np.cumprod``."""
         return np.cumprod(self, axis, dtype, out)
 
     # --- sorting and searching --------------------------------------------------------------------
 
-    def argsort(self, axis: Any = -1, kind: Any = None, order: Any = None, **kwargs: Any) -> Any:
+    def argsort(
+        self: Any, axis: Any = -1, kind: Any = None, order: Any = None, **kwargs: Any
+    ) -> Any:
         """``np.argsort``."""
         return np.argsort(self, axis, kind, order, **kwargs)
 
     def partition(
-        self, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
+        self: Any, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
     ) -> None:
         """Partition in place along ``axis``."""
-        self[...] = np.partition(self, kth, axis, kind, order)  # type: ignore[index,call-overload]
+        self[...] = np.partition(self, kth, axis, kind, order)
 
     def argpartition(
-        self, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
+        self: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
     ) -> Any:
         """``np.argpartition``."""
-        return np.argpartition(self, kth, axis, kind, order)  # type: ignore[call-overload]
+        return np.argpartition(self, kth, axis, kind, order)
 
-    def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
+    def searchsorted(self: Any, v: Any, side: Any = "left", sorter: Any = None) -> Any:
         """``np.searchsorted``."""
-        return np.searchsorted(self, v, side, sorter)  # type: ignore[call-overload]
+        return np.searchsorted(self, v, side, sorter)
 
-    def nonzero(self) -> Any:
+    def nonzero(self: Any) -> Any:
         """``np.nonzero``."""
-        return np.nonzero(self)  # type: ignore[arg-type]
+        return np.nonzero(self)
 
     # --- elements ---------------------------------------------------------------------------------
 
-    def take(self, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
+    def take(
+        self: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise"
+    ) -> Any:
         """``np.take``."""
-        return np.take(self, indices, axis, out, mode)  # type: ignore[call-overload]
+        return np.take(self, indices, axis, out, mode)
 
-    def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
+    def put(self: Any, indices: Any, values: Any, mode: Any = "raise") -> None:
         """``np.put``."""
-        np.put(self, indices, values, mode)  # type: ignore[arg-type]
+        np.put(self, indices, values, mode)
 
-    def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    def compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
         """``np.compress``."""
         return np.compress(condition, self, axis, out)
 
-    def choose(self, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
+    def choose(self: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
         """``np.choose``."""
-        return np.choose(self, choices, out, mode)  # type: ignore[arg-type]
+        return np.choose(self, choices, out, mode)
 
-    def repeat(self, repeats: Any, axis: Any = None) -> Any:
+    def repeat(self: Any, repeats: Any, axis: Any = None) -> Any:
         """``np.repeat``."""
         return np.repeat(self, repeats, axis)
 
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    def diagonal(self: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
         """``np.diagonal``."""
         return np.diagonal(self, offset, axis1, axis2)
 
     def trace(
-        self,
+        self: Any,
         offset: int = 0,
         axis1: int = 0,
         axis2: int = 1,
@@ -160,90 +174,90 @@ class Methods:
 
     # --- elementwise, products --------------------------------------------------------------------
 
-    def round(self, decimals: int = 0, out: Any = None) -> Any:
+    def round(self: Any, decimals: int = 0, out: Any = None) -> Any:
         """``np.round``."""
         return np.round(self, decimals, out)
 
-    def clip(self, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def clip(self: Any, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """``np.clip``."""
         return np.clip(self, min, max, out, **kwargs)
 
-    def conj(self) -> Any:
+    def conj(self: Any) -> Any:
         """``np.conj``."""
         return np.conjugate(self)
 
     conjugate = conj
 
-    def dot(self, other: Any, out: Any = None) -> Any:
+    def dot(self: Any, other: Any, out: Any = None) -> Any:
         """``np.dot``."""
         return np.dot(self, other, out)
 
     # --- shapes -----------------------------------------------------------------------------------
 
-    def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Any:
+    def reshape(self: Any, *shape: Any, order: Any = "C", copy: bool | None = None) -> Any:
         """``np.reshape``; the lengths may be given one by one."""
         lengths = shape[0] if len(shape) == 1 else shape
         return np.reshape(self, lengths, order=order, copy=copy)
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self: Any, *axes: Any) -> Any:
         """``np.transpose``; the axes may be given one by one."""
         if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], tuple | list)):
-            axes = axes[0]
+            return np.transpose(self, axes[0])
         return np.transpose(self, axes or None)
 
     @property
-    def T(self) -> Any:
+    def T(self: Any) -> Any:
         """The array with its axes reversed."""
         return np.transpose(self)
 
     @property
-    def mT(self) -> Any:
+    def mT(self: Any) -> Any:
         """The array with its last two axes exchanged."""
-        return np.matrix_transpose(self)  # type: ignore[call-overload]
+        return np.matrix_transpose(self)
 
-    def ravel(self, order: Any = "C") -> Any:
+    def ravel(self: Any, order: Any = "C") -> Any:
         """``np.ravel``."""
         return np.ravel(self, order=order)
 
-    def flatten(self, order: Any = "C") -> Any:
+    def flatten(self: Any, order: Any = "C") -> Any:
         """A copy with one axis."""
         return np.ravel(self, order=order).copy()
 
-    def squeeze(self, axis: Any = None) -> Any:
+    def squeeze(self: Any, axis: Any = None) -> Any:
         """``np.squeeze``."""
-        return np.squeeze(self, axis)  # type: ignore[call-overload]
+        return np.squeeze(self, axis)
 
-    def swapaxes(self, axis1: int, axis2: int) -> Any:
+    def swapaxes(self: Any, axis1: int, axis2: int) -> Any:
         """``np.swapaxes``."""
-        return np.swapaxes(self, axis1, axis2)  # type: ignore[call-overload]
+        return np.swapaxes(self, axis1, axis2)
 
     @property
-    def real(self) -> Any:
+    def real(self: Any) -> Any:
         """The real part: a view, through which it can be written."""
-        return np.real(self)  # type: ignore[call-overload]
+        return np.real(self)
 
     @real.setter
-    def real(self, value: Any) -> None:
-        np.real(self)[...] = value  # type: ignore[call-overload]
+    def real(self: Any, value: Any) -> None:
+        np.real(self)[...] = value
 
     @property
-    def imag(self) -> Any:
+    def imag(self: Any) -> Any:
         """The imaginary part: a view, through which it can be written."""
-        return np.imag(self)  # type: ignore[call-overload]
+        return np.imag(self)
 
     @imag.setter
-    def imag(self, value: Any) -> None:
-        np.imag(self)[...] = value  # type: ignore[call-overload]
+    def imag(self: Any, value: Any) -> None:
+        np.imag(self)[...] = value
 
     @property
-    def itemsize(self) -> int:
+    def itemsize(self: Any) -> int:
         """Bytes of one element."""
-        return self.dtype.itemsize  # type: ignore[no-any-return]
+        return int(self.dtype.itemsize)
 
     @property
-    def nbytes(self) -> int:
+    def nbytes(self: Any) -> int:
         """Bytes of all elements."""
-        return self.size * self.itemsize  # type: ignore[no-any-return]
+        return int(self.size * self.itemsize)
 
     # --- memory: what there is not ----------------------------------------------------------------
 

@@ -58,7 +58,7 @@ class Operators:
     def __rdivmod__(self, other: Any) -> Any:
         return ar.floor_divide(other, self), ar.remainder(other, self)
 
-    def __pow__(self, other: Any, modulo: None = None) -> Any:
+    def __pow__(self, other: Any) -> Any:
         return interpret.current.get().binary(ar.power, self, other)
 
     def __rpow__(self, other: Any) -> Any:
@@ -73,10 +73,10 @@ class Operators:
     def __abs__(self) -> Any:
         return interpret.current.get().unary(ar.absolute, self)
 
-    def __matmul__(self, other: Any) -> Any:
+    def __matmul__(self: Any, other: Any) -> Any:
         return np.matmul(self, other)
 
-    def __rmatmul__(self, other: Any) -> Any:
+    def __rmatmul__(self: Any, other: Any) -> Any:
         return np.matmul(other, self)
 
     def __invert__(self) -> Any:

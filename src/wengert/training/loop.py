@@ -208,7 +208,7 @@ class Trainer:
         slots = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
         arrays |= {f"optimizer/{name}": value for name, value in slots.items()}
         entries = {
-            "architecture": repr(self.model),
+            "architecture": self.architecture,
             "data": self.fingerprint(),
             "optimizer": {name: value for name, value in state.items() if name not in slots},
             "history": self.history.as_dict(),
@@ -229,7 +229,7 @@ class Trainer:
             set or batch size. Nothing is changed then.
         """
         arrays, entries = checkpoint.load(path)
-        own = {"architecture": repr(self.model), "data": self.fingerprint()}
+        own = {"architecture": self.architecture, "data": self.fingerprint()}
         own |= {"batch_size": self.batch_size, "chunk": self.chunk}
         for name, value in own.items():
             (saved,) = checkpoint.required(entries, name)
@@ -250,6 +250,11 @@ class Trainer:
         self._begin()
         self.position, self._loss_sum, self._hits = int(position), float(loss_sum), int(hits)
         return self
+
+    @property
+    def architecture(self) -> str:
+        """The network in one line."""
+        return " ".join(repr(self.model).split())
 
     def fingerprint(self) -> str:
         """A few characters that tell one training set from another."""
