@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=_batch, metavar="N", help="rows to a step, or all; default: 64")
     add("--learning-rate", "--lr", type=float, metavar="η", help="default: by the optimiser")
     add("--epochs", "--passes", type=int, default=20, metavar="N", help="at most; default: 20")
-    add("--tolerance", type=float, metavar="τ", help="relative change of the loss to stop at: 0.001")
+    add("--tolerance", type=float, metavar="τ", help="stop at this relative change: 0.001")
     add("--patience", type=int, metavar="N", help="passes that it must do so; default: 3")
     add("--seed", type=int, metavar="N", help="same seed, same result, bit for bit; default: 0")
     add("--test-fraction", type=float, metavar="F", help="share of the rows kept aside: 0.2")
@@ -107,9 +107,7 @@ def run(args: argparse.Namespace) -> int:
         with Bar(console, args.epochs) as report:
             history = trainer.run(args.epochs, report=report)
     except Interrupted:
-        path = trainer.save(args.save or PLACE, {"plan": asdict(plan)})
-        console.print(f"stopped; what was done is in {path}, to go on:", soft_wrap=True)
-        console.print(f"  wengert train --resume {path} --epochs {args.epochs}", soft_wrap=True)
+        stopped(console, trainer, plan, args.save or args.resume or PLACE, args.epochs)
         return 130
     console.print(f"{history}", soft_wrap=True)
     if history.passes:
@@ -121,6 +119,14 @@ def run(args: argparse.Namespace) -> int:
         title = f"{split.name}: {describe(plan, trainer)}"
         console.print(f"the curves are in {draw_curves(history, args.curves, title)}")
     return 0
+
+
+def stopped(console: Console, trainer: Trainer, plan: Plan, path: str | Path, passes: int) -> None:
+    """Save what was done before Ctrl-C, and say how to go on."""
+    place = trainer.save(path, {"plan": asdict(plan)})
+    done = f"{trainer.history.passes} passes, {trainer.position} of {trainer.batches} batches"
+    console.print(f"stopped; saved after {done}. To go on:", soft_wrap=True)
+    console.print(f"  wengert train --resume {place} --epochs {passes}", soft_wrap=True)
 
 
 def planned(args: argparse.Namespace) -> Plan:
@@ -219,5 +225,3 @@ def result(trainer: Trainer) -> str:
         f"test: root mean squared error {history.test_loss[-1] ** 0.5:.4g} on {rows} rows "
         f"(training {history.loss[-1] ** 0.5:.4g})"
     )
-
-

@@ -181,6 +181,6 @@ def finished(leaf: Any, axis: int | None, batch: Batch) -> Any:
             f"vmap: the function gives {describe(value)}, expected arrays; use out_axes=None for it"
         )
     if not batched:
-        value = np.broadcast_to(value, (batch.size, *shape_of(value)))
-        value = value.copy()
+        spread: Any = value
+        value = np.broadcast_to(spread, (batch.size, *shape_of(value))).copy()
     return value if axis == 0 else np.moveaxis(value, 0, axis)

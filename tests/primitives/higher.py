@@ -5,6 +5,7 @@ compositions, batching, derivatives under ``vmap``, and below selections.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -216,3 +217,50 @@ def check_absorbs(primitive: Primitive, case: Case) -> None:
     assert not np.any([np.any(g) for g in gradient]), f"NaN leaks into {gradient}; {case}"
     leaks = {name: value for name, value in answers.items() if value != 0}
     assert not leaks, f"NaN leaks into the second order: {leaks}; {case}"
+
+
+# --- boundary points ------------------------------------------------------------------------------
+
+EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0)
+
+
+def edges(primitive: Primitive) -> tuple[np.ndarray, ...]:
+    """Arguments of an elementwise primitive at all combinations of special values that it takes."""
+    count = len(primitive.doc.domain)
+    points = np.array(list(product(EDGES if count < 3 else EDGES[:4], repeat=count))).T
+    with np.errstate(all="ignore"):
+        y = np.asarray(primitive(*points))
+    finite = np.isfinite(y) if y.dtype.kind == "f" else np.zeros(y.shape, bool)
+    return tuple(np.ascontiguousarray(row) for row in points[:, finite])
+
+
+def check_edges(primitive: Primitive, xs: tuple[np.ndarray, ...]) -> None:
+    """At kinks, ties and ends of the domain both modes give the same numbers, and so do all four
+    compositions where the first derivative is finite. (The second derivative may depend on the
+    order of its variables there: forward over reverse gives Hv, reverse over reverse Hᵀv.)
+    """
+    ones = tuple(np.ones_like(x) for x in xs)
+    every = tuple(range(len(xs)))
+
+    def phi(*zs: Any) -> Any:
+        return np.sum(primitive(*zs))
+
+    def slope(*zs: Any) -> Any:
+        return wg.jvp(primitive, zs, ones)[1]
+
+    with np.errstate(all="ignore"):
+        gradient = wg.grad(phi, argnums=every)
+        gs, dy = gradient(*xs), slope(*xs)
+        tangents = wg.jvp(gradient, xs, ones)[1]
+        adjoints = wg.grad(lambda *zs: sum(np.sum(g) for g in gradient(*zs)), argnums=every)(*xs)
+        mixed = wg.grad(lambda *zs: np.sum(slope(*zs)), argnums=every)(*xs)
+        twice = wg.jvp(slope, xs, ones)[1]
+    finite = np.all(np.isfinite([*gs, dy]), axis=0)
+    where = f"{primitive.name} at {[x.tolist() for x in xs]}"
+    assert np.array_equal(np.isfinite(sum(gs)), np.isfinite(dy)), where
+    np.testing.assert_allclose(dy[finite], sum(gs)[finite], rtol=1e-12, err_msg=where)
+    for b, c in zip(adjoints, mixed, strict=True):
+        np.testing.assert_allclose(c[finite], b[finite], rtol=1e-10, atol=1e-10, err_msg=where)
+    total = sum(tangents)[finite]
+    for other in (twice, sum(adjoints)):
+        np.testing.assert_allclose(other[finite], total, rtol=1e-10, atol=1e-10, err_msg=where)

@@ -11,7 +11,20 @@ import wengert.scipy.special  # and SciPy's
 from wengert.core.primitive import REGISTRY, NotDifferentiable
 
 from . import apply, checks, higher
-from .cases import C8, C16, DISCRETE, F4, F8, INEXACT, drawn, has_sampler, mixed_cases, smooth
+from .cases import (
+    C8,
+    C16,
+    DISCRETE,
+    F4,
+    F8,
+    INEXACT,
+    drawn,
+    has_sampler,
+    is_broadcasting,
+    mixed_cases,
+    smooth,
+    works_on_integers,
+)
 
 # primitives that no program can apply by itself, with the reason
 INTERNAL = {
@@ -127,6 +140,19 @@ def test_absorbs(primitive):
     if primitive.spreads and primitive.name != "absorb":  # which has its own adjoint by absorption
         for case in smooth(primitive, F8)[:3]:
             higher.check_absorbs(primitive, case)
+
+
+ELEMENTWISE = [
+    p for p in PRIMITIVES if is_broadcasting(p) and p.samples is None and not works_on_integers(p)
+]
+
+
+@pytest.mark.parametrize("primitive", ELEMENTWISE, ids=lambda p: p.name)
+def test_edges(primitive):
+    """0, ties, and the ends of the domain."""
+    xs = higher.edges(primitive)
+    if xs[0].size:
+        higher.check_edges(primitive, xs)
 
 
 @every

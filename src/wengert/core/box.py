@@ -49,9 +49,10 @@ class Box:
     until the first time.
     """
 
-    __slots__ = ("__weakref__", "_node", "_owner", "_value", "_version")
+    __slots__ = ("__weakref__", "_node", "_owner", "_strides", "_value", "_version")
     _node: Any
     _owner: Interpreter
+    _strides: tuple[int, ...]
     _value: Any
     _version: int
 

@@ -188,7 +188,7 @@ def array(data: Any, dtype: Any = None, requires_grad: bool = False) -> Array:
     if isinstance(data, Array):
         value = data.astype(dtype) if dtype is not None else data.copy()
         if not requires_grad:
-            return value
+            return value  # type: ignore[no-any-return]
         value = (
             value._read("array(x, requires_grad=True)") if data._node is not None else value._value
         )

@@ -10,7 +10,7 @@ import numpy as np
 from ..core import tree
 from ..core.box import Box, dtype_of, is_inexact, shape_of
 from ..core.errors import DtypeError, ShapeError, UnsupportedError, describe
-from ..ops.fitting import is_complex
+from ..ops.fitting import cast, is_complex
 from ..vectorize import vmap
 from .forward import jvp
 from .reverse import check_arguments, differentiable, grad, lists_meant_as_arrays, vjp
@@ -118,6 +118,8 @@ def _from_columns(blocks: list[list[Any]], ys: Sequence[Any], xs: Sequence[Any])
         row = []
         for x, start, end in zip(xs, sizes[:-1], sizes[1:], strict=True):
             part = np.moveaxis(columns[int(start) : int(end)], 0, -1)
+            if not is_complex(part):
+                part = cast(part, dtype_of(x))  # as reverse mode has it, and grad
             row.append(np.reshape(part, (*shape_of(y), *shape_of(x))))
         result.append(row)
     return result
@@ -151,7 +153,8 @@ def jacobian(
 
     Returns:
         A function with results in the structure of ``f``'s result; in the place of each array the
-        structure of the argument, with arrays of shape ``(*output.shape, *input.shape)``; None for
+        structure of the argument, with arrays of shape ``(*output.shape, *input.shape)`` and the
+        input's dtype; None for
         integer inputs. For a complex input: of a real output the gradient, as ``grad`` has it; of a
         complex one, which must be holomorphic, the derivative, dy = J dx.
 

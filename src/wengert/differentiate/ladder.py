@@ -31,7 +31,7 @@ MULTIPLE = 8.0  # of an estimated error: what may lie between a claim and the di
 CONCLUSIVE = 2.0**-8  # the largest tolerance, beside the slope, at which a scale says anything
 FAIR = 2.0**-12  # one that needs two more like it
 GLANCE = 14  # rungs to look at before anything dearer
-SHARP = 2.0**-20  # a tolerance that needs no second opinion
+SHARP = 2.0**-26  # a tolerance that needs no second opinion
 NEGLIGIBLE = 2.0**-40  # beside y: a slope that the digits of y do not show
 BAD = (ValueError, ArithmeticError, IndexError)  # of f at x + tv: math.log(-1.0), 1 / 0, a shape
 
@@ -165,9 +165,12 @@ class Ladder:
         self._jumps.clear()
 
     def reach(self) -> Vector:
-        """How large y is on the ladder, beside which a change of it may be called zero."""
-        sides = np.abs([self.base, *self.ahead, *self.behind])
-        return np.max(np.where(np.isfinite(sides), sides, 0.0), axis=0)
+        """How large y is at 0 and near by, beside which a change of it may be called zero."""
+        k = min(GLANCE, self.depth) - 1
+        self.rungs(k)
+        near = np.abs([self.base, self.ahead[k], self.behind[k]])
+        largest: Vector = np.max(np.where(np.isfinite(near), near, 0.0), axis=0)
+        return largest
 
     def element(self, i: int) -> Ladder:
         """The ladder of element ``i`` alone, with all its rungs."""
@@ -255,10 +258,11 @@ class Scale:
             self.jump, self.jump_error = ladder.jump(k)
             self.error = MULTIPLE * error + slack
             self.size = np.maximum(np.abs(self.slope), np.abs(claim))
-            reach = ladder.reach() / ladder.length
-            zero = (np.abs(claim) <= slack) | (np.abs(claim) <= NEGLIGIBLE * reach)
-            beside = np.where(zero, np.maximum(self.size, reach), self.size)
-            nothing = zero & (ladder.reach() <= 64 * ladder.noise)
+            least = np.maximum(slack, NEGLIGIBLE * np.abs(ladder.base) / ladder.length)
+            zero = np.abs(claim) <= least
+            reach = ladder.reach() if zero.any() else np.zeros(claim.shape)
+            beside = np.where(zero, np.maximum(self.size, reach / ladder.length), self.size)
+            nothing = zero & (reach <= 64 * ladder.noise)
             self.near = np.isfinite(claim) & (np.abs(self.slope - claim) <= self.error)
             self.sharp = (self.error <= SHARP * beside) | nothing
             self.conclusive = self.sharp | (self.error <= CONCLUSIVE * self.size)
@@ -272,11 +276,13 @@ def classify(ladder: Ladder, i: int, claim: Vector, slack: Vector) -> Finding:
     allowed = np.where(np.isfinite(value), slack[i : i + 1], 0.0)
     scales = [Scale(part, k, value, allowed) for k in range(WINDOW, part.depth)]
     number = float(value[0])
+    settled = _settled(part, scales, number)
+    if settled is not None and settled.kind == "agrees":
+        return settled
     return (
-        _confirmed(part, scales, number)
-        or _rough(part, scales, number)
+        _rough(part, scales, number)
         or _one_sided(part, number, float(allowed[0]))
-        or _refuted(part, scales, number)
+        or settled
         or Finding("undecided", number)
     )
 
@@ -294,33 +300,36 @@ def _usable(part: Ladder, scales: list[Scale]) -> list[bool]:
     return usable
 
 
-def _confirmed(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
-    """Agreement at a conclusive scale that no smaller ones contradict, three of them in a row."""
-    usable = _usable(part, scales)
-    against = 0
-    for scale, use in zip(reversed(scales), reversed(usable), strict=True):
-        if not use:
-            against = 0 if against < 3 else against
-            continue
-        if bool(scale.near[0]):
-            slope, error = float(scale.slope[0]), float(scale.error[0])
-            beside = float(part.reach()[0]) / part.length
-            return Finding("agrees", claim, slope, error, beside=beside)
-        against += 1
-        if against >= 3:
-            return None
-    return None
+def _settled(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
+    """The claim against the most accurate scale of the smallest steps that bear each other out.
 
-
-def _refuted(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
-    """Conclusive scales that contradict: the smallest error of them."""
+    From the smallest steps upwards, scales that are consistent with each other make a chain. It
+    ends where the slope changes with the scale; the first one of three or more counts.
+    """
     usable = [s for s, use in zip(scales, _usable(part, scales), strict=True) if use]
     if not usable and claim != 0:  # f does not move at any scale, or at the small ones only
         usable = [s for s in scales if s.conclusive[0] and s.smooth[0]]
-    if len(usable) < 2:
+    chains: list[list[Scale]] = []
+    for scale in reversed(usable):
+        best = min(chains[-1], key=_error) if chains else scale
+        if chains and abs(scale.slope[0] - best.slope[0]) <= _error(scale) + _error(best):
+            chains[-1].append(scale)
+        else:
+            chains.append([scale])
+    if not chains:
         return None
-    best = min(usable, key=lambda s: float(s.error[0]))
-    return Finding("differs", claim, float(best.slope[0]), float(best.error[0]))
+    long = [chain for chain in chains if len(chain) >= 3]
+    chosen = long[0] if long else min(chains, key=lambda chain: min(map(_error, chain)))
+    best = min(chosen, key=_error)
+    kind = "agrees" if best.near[0] else "differs"
+    if kind == "differs" and len(chosen) < 2:
+        return None
+    beside = float(part.reach()[0]) / part.length
+    return Finding(kind, claim, float(best.slope[0]), _error(best), beside=beside)
+
+
+def _error(scale: Scale) -> float:
+    return float(scale.error[0])
 
 
 def _rough(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:

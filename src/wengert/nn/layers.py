@@ -1,4 +1,4 @@
-"""The layers: ``Linear``, the activations, ``Sequential``, ``Flatten``; and ``mlp``, which joins them.
+"""The layers: ``Linear``, activations, ``Sequential``, ``Flatten``; and ``mlp``, of them all.
 
 Layer: ``nn``.
 """
@@ -6,6 +6,7 @@ Layer: ``nn``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -186,14 +187,14 @@ class Sequential(Module):
     def __init__(self, *layers: Module | Callable[..., Any]) -> None:
         for number, layer in enumerate(layers):
             if not callable(layer) or isinstance(layer, type):
-                given = f"the class {layer.__name__}" if isinstance(layer, type) else describe(layer)
+                given = (
+                    f"the class {layer.__name__}" if isinstance(layer, type) else describe(layer)
+                )
                 raise DtypeError(
                     f"Sequential: layer {number} is {given}, expected a module or a function; "
                     "give the modules one by one: Sequential(*layers)"
                 )
-        self.layers = [
-            layer if isinstance(layer, Module) else Function(layer) for layer in layers
-        ]
+        self.layers = [layer if isinstance(layer, Module) else Function(layer) for layer in layers]
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers:
@@ -248,7 +249,7 @@ def mlp(
     kind, init = ACTIVATIONS[activation]
     rng = _generator("mlp", rng)
     layers: list[Module] = []
-    for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for number, (inputs, outputs) in enumerate(pairwise(sizes)):
         last = number == len(sizes) - 2
         start = "glorot" if last else init
         layers.append(Linear(inputs, outputs, rng=rng, dtype=dtype, init=start))

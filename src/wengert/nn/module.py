@@ -18,6 +18,7 @@ from ..core import tree
 from ..core.box import Box
 from ..core.errors import DataError, DtypeError, ShapeError, UnsupportedError, describe
 from ..differentiate.dynamic import no_grad
+from ..ops.array import Array
 
 ARRAYS = (Box, np.ndarray, np.generic)
 
@@ -107,7 +108,7 @@ class Module:
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers as plain arrays, by name."""
         return {
-            name: np.array(value.numpy() if isinstance(value, Box) else value)
+            name: np.array(value.numpy() if isinstance(value, Array) else value)
             for name, value, _ in _arrays(self)
         }
 
@@ -224,11 +225,11 @@ def _few(names: list[str]) -> str:
 
 def _loadable(name: str, own: Any, given: Any) -> np.ndarray:
     """``given`` as an array that fits ``own``, or the error that says why not."""
-    value = given.numpy() if isinstance(given, Box) else np.asarray(given)
+    value = given.numpy() if isinstance(given, Array) else np.asarray(given)
     if value.shape != own.shape:
         raise ShapeError(
-            f"load_state_dict: {name!r} has shape {value.shape}, this module's has {own.shape}; the "
-            "state must come from a module of the same architecture"
+            f"load_state_dict: {name!r} has shape {value.shape}, this module's {own.shape}: the "
+            "state is that of a module of another architecture"
         )
     if value.dtype.kind not in "biufc" or not np.can_cast(value.dtype, own.dtype, "same_kind"):
         raise DtypeError(

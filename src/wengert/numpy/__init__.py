@@ -42,7 +42,18 @@ from . import (
 ENTERED = (
     *(arithmetic, comparison, convolution, exponential, ops_indexing, ops_products, ops_sorting),
     *(reduction, rounding, shape, trigonometric),
-    *(covariance, creation, diagonals, einsum, elementwise, indexing, joining, linalg, nans, numerics),
+    *(
+        covariance,
+        creation,
+        diagonals,
+        einsum,
+        elementwise,
+        indexing,
+        joining,
+        linalg,
+        nans,
+        numerics,
+    ),
     *(products, reductions, sets, shapes, sorting, statistics, text, ufuncs),
 )
 

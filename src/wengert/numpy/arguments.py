@@ -35,6 +35,26 @@ def fresh(x: Any) -> Any:
     return x.copy() if isinstance(x, View) else x
 
 
+def boxed(x: Any) -> Any:
+    """A scalar as an array without axes."""
+    return np.reshape(np.reshape(x, (1,)), ())
+
+
+def laid_out(x: Any) -> np.ndarray[Any, Any]:
+    """An array with the shape and strides that ``x`` has in the NumPy program, and no memory."""
+    strides = inplace.strides_of(x)
+    return np.lib.stride_tricks.as_strided(np.zeros((), x.dtype), x.shape, strides, writeable=False)
+
+
+def in_order(x: Any, like: Any = None) -> Any:
+    """``x`` laid out in C order, or in Fortran's if ``like`` is: as NumPy's function leaves it."""
+    if not isinstance(x, Array) or not x.shape:
+        return x
+    if like is not None and isinstance(like, Array) and laid_out(like).flags.fnc:
+        return x if laid_out(x).flags.f_contiguous else x.copy(order="F")
+    return x if laid_out(x).flags.c_contiguous else x.copy()
+
+
 def given(option: Any) -> bool:
     """Whether an argument was given that NumPy marks by ``<no value>``."""
     return option is not MISSING
@@ -52,7 +72,9 @@ def one_axis(name: str, axis: Any, ndim: int) -> int:
     except TypeError:
         raise DtypeError(f"{name}: axis must be an integer, got {axis!r}") from None
     if not -ndim <= number < ndim:
-        raise ShapeError(f"{name}: axis {number} is out of bounds for an array of {ndim} dimensions")
+        raise ShapeError(
+            f"{name}: axis {number} is out of bounds for an array of {ndim} dimensions"
+        )
     return number % ndim
 
 
@@ -104,5 +126,5 @@ def only_read(name: str, x: Any, primitive: Any, params: dict[str, Any], functio
         )
 
     if inplace.is_scalar(x):
-        x = np.reshape(x, ())
+        x = np.reshape(x, (1,)) if params.get("shape") else boxed(x)
     return view(x, primitive(x, **params), primitive, params, function, refuse)

@@ -128,5 +128,3 @@ def geomspace(
     places = np.linspace(np.zeros(ratio.shape), np.ones(ratio.shape), num, endpoint, axis=axis)
     result = np.expand_dims(start, axis) * np.expand_dims(ratio, axis) ** places
     return result if dtype is None else result.astype(dtype)
-
-

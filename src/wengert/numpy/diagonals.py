@@ -121,5 +121,3 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     if value.ndim:
         value = np.resize(value, (len(places),))
     inplace.write(a, np.unravel_index(places, a.shape), value)
-
-

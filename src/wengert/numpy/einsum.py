@@ -70,7 +70,9 @@ def _plan(subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: Any) -
     try:
         path = np.einsum_path(subscripts, *dummies, optimize=way)[0][1:]
     except (ValueError, TypeError, KeyError) as error:
-        raise ShapeError(f"einsum({subscripts!r}, {', '.join(map(str, shapes))}): {error}") from error
+        raise ShapeError(
+            f"einsum({subscripts!r}, {', '.join(map(str, shapes))}): {error}"
+        ) from error
     inputs, _, output = subscripts.partition("->")
     terms = inputs.split(",")
     free = [k for k in ascii_letters if k not in subscripts]

@@ -11,7 +11,7 @@ from ..core.errors import BoundsError, ConversionError, DtypeError, ShapeError, 
 from ..ops import inplace
 from ..ops.array import Array, implements
 from ..ops.comparison import where as select
-from .arguments import MISSING, as_array, at, one_axis, plain
+from .arguments import MISSING, as_array, at, in_order, one_axis, plain
 from .reductions import finished
 
 MODES = ("raise", "wrap", "clip")
@@ -84,7 +84,7 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     index = _within("take", index, a.shape[number], mode)
     if isinstance(index, Array) and not isinstance(a, Array):
         a = index._owner.owned(a)
-    return finished("take", out, a[at(number, index)])
+    return finished("take", out, in_order(a[at(number, index)]))
 
 
 def _along(name: str, shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from ..core.box import Box
 from ..core.errors import DtypeError, ShapeError, UnsupportedError
 from ..ops import indexing, shape
 from ..ops.array import implements
-from .arguments import as_array, as_shape, at, fresh, one_axis, plain, some_axes
+from .arguments import as_array, as_shape, at, fresh, in_order, one_axis, plain, some_axes
 from .ufuncs import into
 
 # --- joining ---------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
         return _repeated(a, int(counts.reshape(())), number)
     if counts.ndim != 1 or len(counts) != a.shape[number] or counts.min() < 0:
         raise ShapeError(f"repeat: {counts.shape} counts for {a.shape[number]} elements")
-    return a[at(number, np.repeat(np.arange(len(counts)), counts))]
+    return in_order(a[at(number, np.repeat(np.arange(len(counts)), counts))])
 
 
 def _repeated(a: Any, count: int, axis: int) -> Any:
@@ -317,7 +317,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
         if pair != (0, 0):
             index = np.pad(np.arange(array.shape[axis]), pair, mode=mode)
             result = result[at(axis, index)]
-    return result if result is not array else array.copy()
+    return in_order(result, array) if result is not array else array.copy()
 
 
 def _padded(array: Any, widths: list[tuple[int, int]], constants: Any) -> Any:
@@ -351,7 +351,8 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
         arr, axis = np.ravel(arr), 0
     number = one_axis("delete", axis, arr.ndim)
     where = _places(obj)
-    return arr[at(number, np.delete(np.arange(arr.shape[number]), where))]
+    result = arr[at(number, np.delete(np.arange(arr.shape[number]), where))]
+    return in_order(result, arr) if isinstance(where, slice) or not where.ndim else result
 
 
 @implements(np.insert)
@@ -371,7 +372,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     lengths = (*arr.shape[:number], count, *arr.shape[number + 1 :])
     values = np.broadcast_to(values.astype(arr.dtype), lengths)
     order = np.insert(np.arange(total), where, total + np.arange(count))
-    return np.concatenate([arr, values], axis=number)[at(number, order)]
+    return in_order(np.concatenate([arr, values], axis=number)[at(number, order)], arr)
 
 
 @implements(np.trim_zeros)

@@ -33,8 +33,10 @@ def _conj(x: Any) -> Any:
 
 def _matmul(name: str, a: Any, b: Any) -> Any:
     if a.shape[-1] != b.shape[0]:
-        raise ShapeError(f"{name}: shapes {a.shape} and {b.shape} do not fit: {a.shape[-1]} and "
-                         f"{b.shape[0]} differ")
+        raise ShapeError(
+            f"{name}: shapes {a.shape} and {b.shape} do not fit: {a.shape[-1]} and "
+            f"{b.shape[0]} differ"
+        )
     return np.matmul(a, b)
 
 
@@ -158,5 +160,3 @@ def _components(x: Any) -> tuple[Any, Any, Any]:
     """The three components; a vector in the plane has none upwards."""
     parts = [x[(slice(None),) * (x.ndim - 1) + (k,)] for k in range(x.shape[-1])]
     return (*parts, 0) if len(parts) == 2 else tuple(parts)  # type: ignore[return-value]
-
-

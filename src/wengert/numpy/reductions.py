@@ -48,7 +48,14 @@ def as_float(a: Any, dtype: Any = None) -> Any:
 
 
 def _total(
-    name: str, primitive: Any, neutral: int, a: Any, axis: Any, dtype: Any, keepdims: Any, where: Any
+    name: str,
+    primitive: Any,
+    neutral: int,
+    a: Any,
+    axis: Any,
+    dtype: Any,
+    keepdims: Any,
+    where: Any,
 ) -> Any:
     a = as_array(a)
     if dtype is not None and a.dtype != dtype:
@@ -159,8 +166,9 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING) -> A
 # --- truths, positions, counts ---------------------------------------------------------------------
 
 
-def _truth(name: str, primitive: Any, neutral: bool, a: Any, axis: Any, keepdims: Any,
-           where: Any) -> Any:
+def _truth(
+    name: str, primitive: Any, neutral: bool, a: Any, axis: Any, keepdims: Any, where: Any
+) -> Any:
     a = as_array(a)
     if where is not True and given(where):
         a = masked(name, np.not_equal(a, 0), where, neutral)
@@ -245,7 +253,13 @@ def _from_the_start(
 
 @implements(np.cumulative_sum)
 def cumulative_sum(
-    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
 ) -> Any:
     return _from_the_start(
         "cumulative_sum", reduction.cumsum, 0, x, axis, dtype, out, include_initial
@@ -254,7 +268,13 @@ def cumulative_sum(
 
 @implements(np.cumulative_prod)
 def cumulative_prod(
-    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
 ) -> Any:
     return _from_the_start(
         "cumulative_prod", reduction.cumprod, 1, x, axis, dtype, out, include_initial

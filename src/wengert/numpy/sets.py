@@ -75,9 +75,7 @@ def unravel_index(indices: Any, shape: Any, order: Any = "C") -> Any:
 
 
 @implements(np.ravel_multi_index)
-def ravel_multi_index(
-    multi_index: Any, dims: Any, mode: Any = "raise", order: Any = "C"
-) -> Any:
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: Any = "C") -> Any:
     places = tuple(plain(x, "np.ravel_multi_index") for x in multi_index)
     return np.ravel_multi_index(places, dims, mode, order)
 
@@ -99,5 +97,7 @@ def diag_indices_from(arr: Any) -> Any:
 
 @implements(np.einsum_path)
 def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = False) -> Any:
-    shapes = [np.broadcast_to(np.zeros(()), x.shape) if hasattr(x, "shape") else x for x in operands]
+    shapes = [
+        np.broadcast_to(np.zeros(()), x.shape) if hasattr(x, "shape") else x for x in operands
+    ]
     return np.einsum_path(*shapes, optimize=optimize, einsum_call=einsum_call)

@@ -13,13 +13,17 @@ from ..ops import arithmetic as ar
 from ..ops import inplace
 from ..ops import shape as moving
 from ..ops.array import Array, implements, view
-from .arguments import as_array, as_shape, fresh, looked_at, one_axis, only_read, some_axes
-
-
-def _dummy(a: Any) -> np.ndarray[Any, Any]:
-    """An array with the shape and strides that ``a`` has in the NumPy program."""
-    strides = inplace.strides_of(a)
-    return np.lib.stride_tricks.as_strided(np.zeros((), a.dtype), a.shape, strides, writeable=False)
+from .arguments import (
+    as_array,
+    as_shape,
+    boxed,
+    fresh,
+    laid_out,
+    looked_at,
+    one_axis,
+    only_read,
+    some_axes,
+)
 
 
 # --- reshape ---------------------------------------------------------------------------------------
@@ -29,7 +33,7 @@ def _dummy(a: Any) -> np.ndarray[Any, Any]:
 def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
     lengths = _lengths(a, as_shape(shape))
     if order == "A":
-        order = "F" if _dummy(a).flags.fnc else "C"
+        order = "F" if laid_out(a).flags.fnc else "C"
     if order == "F":
         result = np.transpose(_reshaped(np.transpose(a), lengths[::-1]))
     else:
@@ -67,16 +71,32 @@ def _reshaped(a: Any, lengths: tuple[int, ...]) -> Any:
 def ravel(a: Any, order: str = "C") -> Any:
     """A view where the elements lie one behind the other, else a copy, be it reshape's view."""
     if order == "A":
-        order = "F" if _dummy(a).flags.fnc else "C"
+        order = "F" if laid_out(a).flags.fnc else "C"
     if order == "F":
         a = np.transpose(a)
     elif order == "K":
-        strides = inplace.strides_of(a)
-        a = np.transpose(a, sorted(range(a.ndim), key=lambda k: -abs(strides[k])))
+        a = np.transpose(a, _memory_order(a.shape, inplace.strides_of(a)))
     elif order != "C":
         raise ShapeError(f"ravel: order={order!r}, expected one of 'C', 'F', 'A', 'K'")
     result = _reshaped(a, (a.size,))
-    return result if _dummy(a).flags.c_contiguous else fresh(result)
+    return result if laid_out(a).flags.c_contiguous else fresh(result)
+
+
+def _memory_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
+    """The axes from the longest step in memory to the shortest, as NumPy's iterator sorts them:
+    axes of one element, or repeated ones, have no step and stay where they are.
+    """
+    steps = [abs(s) if n != 1 else 0 for n, s in zip(shape, strides, strict=True)]
+    order: list[int] = []
+    for axis in reversed(range(len(shape))):
+        place = len(order)
+        for k in reversed(range(len(order))):
+            if steps[axis] and steps[order[k]]:
+                if steps[order[k]] <= steps[axis]:
+                    break
+                place = k
+        order.insert(place, axis)
+    return order[::-1]
 
 
 @implements(np.expand_dims)
@@ -243,7 +263,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     arrays = [as_array(x) for x in args]
     lengths = np.broadcast_shapes(*[x.shape for x in arrays])
     return tuple(
-        np.broadcast_to(x, lengths) if x.shape != lengths else x if lengths else np.reshape(x, ())
+        np.broadcast_to(x, lengths) if x.shape != lengths else x if lengths else boxed(x)
         for x in arrays
     )
 
@@ -282,7 +302,7 @@ def _part(val: Any, primitive: Any, function: Any, parts: Any) -> Any:
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return a.copy(order=order) if a.ndim else np.reshape(a, ()).copy()
+    return a.copy(order=order) if a.ndim else boxed(a)
 
 
 @implements(np.astype)

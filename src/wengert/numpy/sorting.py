@@ -158,7 +158,11 @@ def unique(
     first, inverse, counts = sorting.unique_positions(ar, axis=axis, equal_nan=equal_nan)
     values = np.take(np.ravel(ar) if axis is None else ar, first, axis=axis or 0)
     results = [values]
-    for wanted, extra in ((return_index, first), (return_inverse, inverse), (return_counts, counts)):
+    for wanted, extra in (
+        (return_index, first),
+        (return_inverse, inverse),
+        (return_counts, counts),
+    ):
         if wanted:
             results.append(extra)
     return results[0] if len(results) == 1 else tuple(results)

@@ -36,7 +36,7 @@ def mean(
 def _divided(total: Any, count: Any) -> Any:
     """``total / count`` in the dtype of ``total``; counts are integers, which are not weak."""
     if isinstance(count, int | float):
-        return total / count
+        return total / count if count else total * math.inf  # 0 / 0 is NaN
     return total / count.astype(np.finfo(total.dtype).dtype)
 
 
@@ -65,7 +65,9 @@ def _variance(
         square = np.real(difference * np.conj(difference))
     total = reduction.sum(masked(name, square, where, 0), axis=axes, keepdims=flag(keepdims))
     count = count_of(a, axes, where, flag(keepdims)) - ddof
-    return _divided(total, max(count, 0) if isinstance(count, int | float) else np.maximum(count, 0))
+    return _divided(
+        total, max(count, 0) if isinstance(count, int | float) else np.maximum(count, 0)
+    )
 
 
 @implements(np.var)
@@ -190,7 +192,9 @@ def sample_quantile(
     if a.dtype.kind == "c":
         raise DtypeError(f"{name}: complex numbers have no order")
     axes = some_axes(name, axis, a.ndim)
-    lengths = tuple(1 if k in axes else n for k, n in enumerate(a.shape) if keepdims or k not in axes)
+    lengths = tuple(
+        1 if k in axes else n for k, n in enumerate(a.shape) if keepdims or k not in axes
+    )
     rows = np.sort(_rows(a, axes), axis=-1)
     if not rows.shape[-1]:
         return np.full((*q.shape, *lengths), np.nan, a.dtype)
@@ -203,7 +207,9 @@ def sample_quantile(
     weight = (place - low).astype(a.dtype)
     difference = above - below
     result = np.where(
-        np.greater_equal(weight, 0.5), above - difference * (1 - weight), below + difference * weight
+        np.greater_equal(weight, 0.5),
+        above - difference * (1 - weight),
+        below + difference * weight,
     )
     if not skip:
         last = rows[..., -1:]
@@ -239,7 +245,9 @@ def quantile(
     *,
     weights: Any = None,
 ) -> Any:
-    result = sample_quantile("quantile", a, checked("quantile", q, weights), axis, keepdims, method, False)
+    result = sample_quantile(
+        "quantile", a, checked("quantile", q, weights), axis, keepdims, method, False
+    )
     return finished("quantile", out, result)
 
 
@@ -268,4 +276,6 @@ def median(
     overwrite_input: bool = False,
     keepdims: Any = False,
 ) -> Any:
-    return finished("median", out, sample_quantile("median", a, 0.5, axis, keepdims, "linear", False))
+    return finished(
+        "median", out, sample_quantile("median", a, 0.5, axis, keepdims, "linear", False)
+    )

@@ -58,7 +58,10 @@ def into(name: str, out: Any, result: Any, where: Any = True) -> Any:
             f"{name}: out= is a plain NumPy array, which can't hold the derivative of the result: leave out= away, or make "
             "the array with np.zeros_like(x, shape=...) of a differentiated x"
         )
-    if isinstance(result, Box | np.ndarray) and np.broadcast_shapes(result.shape, target.shape) != target.shape:
+    if (
+        isinstance(result, Box | np.ndarray)
+        and np.broadcast_shapes(result.shape, target.shape) != target.shape
+    ):
         raise ShapeError(f"{name}: the result has shape {result.shape}, out= has {target.shape}")
     inplace.check_kind(target, result, f"{name}(out=...)")
     if where is True:
@@ -72,16 +75,24 @@ def call(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
     """``ufunc(*inputs, **kwargs)``."""
     target = _known(ufunc)
     kwargs = dict(kwargs)
-    out, where, dtype = kwargs.pop("out", None), kwargs.pop("where", True), kwargs.pop("dtype", None)
+    out, where, dtype = (
+        kwargs.pop("out", None),
+        kwargs.pop("where", True),
+        kwargs.pop("dtype", None),
+    )
     kwargs.pop("casting", None), kwargs.pop("order", None), kwargs.pop("subok", None)
     options = {key: kwargs.pop(key) for key in OPTIONS.get(ufunc, ()) if key in kwargs}
     if kwargs:
-        raise UnsupportedError(f"{ufunc.__name__}: arguments {sorted(kwargs)} are not supported with differentiated values")
+        raise UnsupportedError(
+            f"{ufunc.__name__}: arguments {sorted(kwargs)} are not supported with differentiated values"
+        )
     if out is not None and all(part is None for part in out):
         out = None
     if not any(isinstance(x, Box) for x in inputs):  # only out= is a handle
         if where is True:
-            return into(ufunc.__name__, out, ufunc(*inputs, dtype=dtype) if dtype else ufunc(*inputs))
+            return into(
+                ufunc.__name__, out, ufunc(*inputs, dtype=dtype) if dtype else ufunc(*inputs)
+            )
         return into(ufunc.__name__, out, ufunc(*inputs), where)
     if dtype is not None:
         inputs = [x.astype(dtype) if isinstance(x, Box) else np.asarray(x, dtype) for x in inputs]
@@ -101,7 +112,11 @@ def reduce(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
     function = REDUCTIONS.get(ufunc)
     if function is None:
         raise _unknown(ufunc, ".reduce")
-    kwargs = {key: value for key, value in kwargs.items() if not (key in ("dtype", "out") and value is None)}
+    kwargs = {
+        key: value
+        for key, value in kwargs.items()
+        if not (key in ("dtype", "out") and value is None)
+    }
     x, *rest = inputs
     axis = kwargs.pop("axis", rest[0] if rest else 0)
     return function(x, axis=axis, **kwargs)
@@ -144,6 +159,11 @@ def reduceat(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
 
 
 for method, implementation in {
-    "__call__": call, "reduce": reduce, "accumulate": accumulate, "outer": outer, "at": at, "reduceat": reduceat,
+    "__call__": call,
+    "reduce": reduce,
+    "accumulate": accumulate,
+    "outer": outer,
+    "at": at,
+    "reduceat": reduceat,
 }.items():
     UFUNC_METHODS[method] = implementation

@@ -43,7 +43,7 @@ def _sigmoid_slope(y: Any) -> Any:
     return slope
 
 
-sigmoid = elementwise(
+sigmoid: Primitive = elementwise(
     name="sigmoid",
     value=_sigmoid_value,
     partials=(lambda y: _sigmoid_slope(y),),
@@ -80,7 +80,7 @@ def _float_infer(x: Aval, **params: Any) -> Aval:
     return Aval(x.shape, np.exp(np.empty(0, x.dtype)).dtype)
 
 
-softmax = general(
+softmax: Primitive = general(
     name="softmax",
     value=_softmax_value,
     jvp=lambda y, xs, dxs, params: _softmax_push(y, dxs[0], params.get("axis", -1)),
@@ -119,7 +119,7 @@ def _log_softmax_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     return fit(gy - np.exp(y) * np.sum(gy, axis=axis, keepdims=True), node.parents[0])
 
 
-log_softmax = general(
+log_softmax: Primitive = general(
     name="log_softmax",
     value=_log_softmax_value,
     jvp=_log_softmax_jvp,

@@ -415,7 +415,7 @@ class View(Array):
     new content back; ``_index``: where it is an index.
     """
 
-    __slots__ = ("_base", "_forward", "_index", "_seen", "_strides", "_undo")
+    __slots__ = ("_base", "_forward", "_index", "_seen", "_undo")
     _base: Any
     _forward: tuple[Primitive, dict[str, Any]]
     _index: Any

@@ -115,6 +115,8 @@ def _where_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
 
 
 def _where_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
+    if i == 0:
+        return None
     condition = node.saved[2]
     return fit(where(condition, gy, 0) if i == 1 else where(condition, 0, gy), node.parents[i])
 

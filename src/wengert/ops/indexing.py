@@ -59,8 +59,8 @@ class Scattered:
         """What to add into: zeros like the node, or the adjoint so far in a place of its own."""
         if present is None:
             present = np.zeros(node.shape, node.dtype)
-        elif not isinstance(present, Box):
-            present = np.array(present)
+        else:
+            present = present.copy() if isinstance(present, Box) else np.array(present)
         return at_current_level(present, self.g, self.index)
 
     def add_to(self, buffer: Any) -> Any:

@@ -132,10 +132,13 @@ def replace(box: Any, result: Any) -> None:
     """
     before_write(box)
     base = getattr(box, "_base", None)
-    if base is None:
-        assign(box, result)
-    else:
+    if base is not None:
         box._undo(base, result)
+        return
+    strides = strides_of(box)  # a program's array stays laid out as it is, ours is a new one
+    assign(box, result)
+    if strides_of(box) != strides:
+        box._strides = strides
 
 
 def check_kind(box: Box, value: Any, what: str) -> None:

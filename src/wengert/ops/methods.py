@@ -114,13 +114,13 @@ class Methods:
         return np.argsort(self, axis, kind, order, **kwargs)
 
     def partition(
-        self: Any, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
+        self: Any, kth: Any, axis: int = -1, kind: Any = "introselect", order: Any = None
     ) -> None:
         """Partition in place along ``axis``."""
         self[...] = np.partition(self, kth, axis, kind, order)
 
     def argpartition(
-        self: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
+        self: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
     ) -> Any:
         """``np.argpartition``."""
         return np.argpartition(self, kth, axis, kind, order)

@@ -165,7 +165,10 @@ einsum = bilinear(
         "`out` those of the result; the others are summed, and stand in both."
     ),
     samples=lambda rng: [
-        ((rng.standard_normal(s), rng.standard_normal(t)), dict(zip(("a", "b", "out"), labels, strict=True)))
+        (
+            (rng.standard_normal(s), rng.standard_normal(t)),
+            dict(zip(("a", "b", "out"), labels, strict=True)),
+        )
         for s, t, labels in [
             ((2, 3), (3, 4), ("ij", "jk", "ik")),
             ((2, 3, 4), (4, 2, 5), ("ijk", "kil", "lji")),

@@ -170,9 +170,7 @@ def _recurrence_value(
     a: Any, b: Any, axis: int, reverse: bool = False, absorbs: bool = False
 ) -> Any:
     result = np.empty(b.shape, np.result_type(a, b))
-    factors, terms, h = (
-        np.moveaxis(x, axis, 0)[:: -1 if reverse else 1] for x in (a, b, result)
-    )
+    factors, terms, h = (np.moveaxis(x, axis, 0)[:: -1 if reverse else 1] for x in (a, b, result))
     if result.ndim == 1:
         h[...] = _recurrence_of_numbers(factors.tolist(), terms.tolist(), absorbs)
         return result
@@ -219,6 +217,8 @@ def _recurrence_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     if i == 1:
         return fit(gb, node.parents[1])
     before = _conj(neighbour(y, axis, 0, reverse))
+    if node.params.get("absorbs", False):  # here it is the zeros of h that absorb
+        return fit(absorb(before, gb), node.parents[0])
     return fit(_product(gb, before, absorbs), node.parents[0])
 
 

@@ -53,6 +53,7 @@ argpartition = _constant(
     samples=lambda rng: [((_rows(rng),), {"axis": 1, "kth": 2})],
 )
 
+
 def _searchsorted_value(a: Any, v: Any, side: str, stacked: int = 0) -> Any:
     if not stacked:
         return np.searchsorted(a, v, side=side)  # type: ignore[call-overload]
@@ -115,7 +116,12 @@ def _unique_value(
     x: Any, axis: int | None = None, equal_nan: bool = True
 ) -> Sequence[np.ndarray[Any, Any]]:
     return np.unique(
-        x, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan
+        x,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+        axis=axis,
+        equal_nan=equal_nan,
     )[1:]
 
 
@@ -126,5 +132,8 @@ unique_positions = _constant(
     batch=_no_batch("unique", "Sort the elements instead"),
     infer=_no_shape,
     multiple=True,
-    samples=lambda rng: [((rng.integers(0, 3, 6),), {}), ((rng.integers(0, 2, (6, 2)),), {"axis": 0})],
+    samples=lambda rng: [
+        ((rng.integers(0, 3, 6),), {}),
+        ((rng.integers(0, 2, (6, 2)),), {"axis": 0}),
+    ],
 )

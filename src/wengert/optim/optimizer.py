@@ -147,7 +147,9 @@ class Optimizer:
                     f"parameter {k} has {parameter.shape}"
                 )
         if len(names) != len(self.SLOTS):
-            raise DataError(f"{type(self).__name__}.load_state_dict: parameter {k} has only {names}")
+            raise DataError(
+                f"{type(self).__name__}.load_state_dict: parameter {k} has only {names}"
+            )
         return kept
 
     def __repr__(self) -> str:
@@ -189,7 +191,9 @@ def _scratch(parameters: list[Any]) -> list[np.ndarray]:
     return [memory[p.dtype][: p.size].reshape(p.shape) for p in parameters]
 
 
-def at_least(owner: str, name: str, value: float, low: float = 0.0, high: float = math.inf) -> float:
+def at_least(
+    owner: str, name: str, value: float, low: float = 0.0, high: float = math.inf
+) -> float:
     """``value`` as a float in [low, high), or ``DataError``."""
     try:
         number = float(value)

@@ -10,7 +10,6 @@ import numpy as np
 from ..core.errors import DataError
 from .optimizer import Optimizer, at_least
 
-
 multiply, subtract = np.multiply, np.subtract
 
 

@@ -35,7 +35,7 @@ def save(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "wb") as file:
-            np.savez(file, **{DESCRIPTION: np.array(text)}, **dict(arrays))
+            np.savez(file, allow_pickle=False, **{DESCRIPTION: np.array(text), **arrays})
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)

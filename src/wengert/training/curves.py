@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..core.errors import DataError
 from ..explain.plotting import COLOURS, FAINT, INK, new_figure, save_figure
@@ -70,10 +70,10 @@ def _line(axes: Axes, values: list[float], colour: str, label: str) -> None:
     axes.plot(passes, values, color=colour, lw=1.8, marker=".", ms=5, label=label)
 
 
-def _frame(axes: Axes, name: str, place: str) -> None:
+def _frame(axes: Axes, name: str, place: Literal["upper right", "lower right"]) -> None:
     axes.set_xlabel("pass over the training rows", color=INK)
     axes.set_ylabel(name, color=INK)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.grid(color=FAINT, lw=0.5, alpha=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc=place, fontsize=9, framealpha=0.9, edgecolor="none")

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.box import Box
 from ..core.errors import DataError, DtypeError, describe
 from ..data.splits import batches, finite
 from ..differentiate.dynamic import no_grad
 from ..nn.module import Module
+from ..ops.array import Array
 from ..optim.optimizer import Optimizer
 from ..optim.sgd import SGD
 from . import checkpoint
@@ -94,6 +94,7 @@ class Trainer:
 
     def _parts(self) -> Iterator[tuple[Any, Any]]:
         """The rows of this pass that are still to be done, batch by batch."""
+        parts: Iterator[tuple[Any, Any]]
         if self.batch_size is None:
             size = self.chunk
             starts = range(0, len(self.x), size)
@@ -229,7 +230,7 @@ class Trainer:
             set or batch size. Nothing is changed then.
         """
         arrays, entries = checkpoint.load(path)
-        own = {"architecture": self.architecture, "data": self.fingerprint()}
+        own: dict[str, Any] = {"architecture": self.architecture, "data": self.fingerprint()}
         own |= {"batch_size": self.batch_size, "chunk": self.chunk}
         for name, value in own.items():
             (saved,) = checkpoint.required(entries, name)
@@ -258,8 +259,8 @@ class Trainer:
 
     def fingerprint(self) -> str:
         """A few characters that tell one training set from another."""
-        code = zlib.crc32(np.ascontiguousarray(self.x))
-        return f"{len(self.x)} rows, {zlib.crc32(np.ascontiguousarray(self.y), code):08x}"
+        code = zlib.crc32(self.y.tobytes(), zlib.crc32(self.x.tobytes()))
+        return f"{len(self.x)} rows, {code:08x}"
 
 
 def fit(
@@ -357,16 +358,16 @@ def evaluate(
 
 def _hits(prediction: Any, labels: Any) -> int:
     """How many rows have their largest output at their label."""
-    outputs = prediction.numpy() if isinstance(prediction, Box) else prediction
+    outputs = prediction.numpy() if isinstance(prediction, Array) else prediction
     return int(np.count_nonzero(np.argmax(outputs, axis=-1) == labels))
 
 
 def _rows(name: str, values: Any) -> np.ndarray:
     """``values`` as a plain array that is finite, floats in their own dtype."""
-    array = values.numpy() if isinstance(values, Box) else np.asarray(values)
+    array = values.numpy() if isinstance(values, Array) else np.asarray(values)
     if array.dtype.kind not in "fiu" or array.ndim < 1:
         raise DtypeError(f"fit: {name} is {describe(array)}, expected an array of numbers")
-    return finite(array, f"fit: {name}", array.dtype) if array.dtype.kind == "f" else array
+    return finite(array, f"fit: {name}", array.dtype.type) if array.dtype.kind == "f" else array
 
 
 def _count(name: str, value: Any) -> int:
