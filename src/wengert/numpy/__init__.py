@@ -1,6 +1,11 @@
 """NumPy's functions for handles: the table behind ``__array_function__``, and a namespace with
 their names.
+
+``wengert.numpy.sum`` is ``np.sum``: NumPy's own functions know handles. What is wengert's here is
+what NumPy's protocols can't reach: ``array``, ``asarray``, and arrays made from nothing.
 """
+
+from typing import Any
 
 from ..core.primitive import REGISTRY
 from ..ops import (
@@ -18,14 +23,15 @@ from ..ops import products as ops_products
 from ..ops import sorting as ops_sorting
 from ..ops.array import enter_ufuncs
 from . import (
+    contraction,
     covariance,
     creation,
     diagonals,
-    einsum,
     elementwise,
     indexing,
     joining,
-    linalg,
+    linear_algebra,
+    namespace,
     nans,
     numerics,
     products,
@@ -37,6 +43,9 @@ from . import (
     text,
     ufuncs,
 )
+from . import (
+    linalg as linalg,
+)
 
 # importing a module enters its primitives in the registry, its functions in the table
 ENTERED = (
@@ -44,13 +53,13 @@ ENTERED = (
     *(reduction, rounding, shape, trigonometric),
     *(
         covariance,
+        contraction,
         creation,
         diagonals,
-        einsum,
         elementwise,
         indexing,
         joining,
-        linalg,
+        linear_algebra,
         nans,
         numerics,
     ),
@@ -58,3 +67,11 @@ ENTERED = (
 )
 
 enter_ufuncs({primitive.ufunc: primitive for primitive in REGISTRY.values() if primitive.ufunc})
+
+
+def __getattr__(name: str) -> Any:
+    return namespace.attribute(name)
+
+
+def __dir__() -> list[str]:
+    return namespace.names()

@@ -26,7 +26,9 @@ def as_array(x: Any) -> Any:
 
 
 def plain(x: Any, what: str) -> Any:
-    """The NumPy array that ``x`` holds, for counts, positions and shapes, which have no derivative."""
+    """The NumPy array that ``x`` holds, for counts, positions and shapes, which have no
+    derivative.
+    """
     return np.asarray(x._read(what) if isinstance(x, Array) else x)
 
 
@@ -100,7 +102,7 @@ def at(axis: int, entry: Any) -> tuple[Any, ...]:
     return (*(slice(None),) * axis, entry)
 
 
-# --- views -----------------------------------------------------------------------------------------
+# --- views ----------------------------------------------------------------------------------------
 
 
 def looked_at(x: Any, primitive: Any, params: dict[str, Any], function: Any, back: Any) -> Any:

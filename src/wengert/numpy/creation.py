@@ -11,7 +11,7 @@ from ..core import interpret
 from ..ops.array import implements
 from .arguments import as_array, as_shape
 
-# --- like another array ------------------------------------------------------------------------------
+# --- like another array ---------------------------------------------------------------------------
 
 
 def _like(a: Any, dtype: Any, order: str, shape: Any) -> tuple[tuple[int, ...], Any, Any]:
@@ -68,7 +68,7 @@ def full_like(
     return result
 
 
-# --- between two ends --------------------------------------------------------------------------------
+# --- between two ends -----------------------------------------------------------------------------
 
 
 @implements(np.linspace)

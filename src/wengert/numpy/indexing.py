@@ -25,7 +25,7 @@ def _destination(name: str, x: Any) -> None:
         )
 
 
-# --- selecting -------------------------------------------------------------------------------------
+# --- selecting ------------------------------------------------------------------------------------
 
 
 @implements(np.where)
@@ -54,7 +54,7 @@ def extract(condition: Any, arr: Any) -> Any:
     return np.take(np.ravel(as_array(arr)), np.nonzero(np.ravel(as_array(condition)))[0])
 
 
-# --- positions along an axis -----------------------------------------------------------------------
+# --- positions along an axis ----------------------------------------------------------------------
 
 
 def _within(name: str, index: Any, length: int, mode: str) -> Any:
@@ -124,7 +124,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     inplace.write(arr, _along("put_along_axis", arr.shape, indices, number), as_array(values))
 
 
-# --- writing ---------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------
 
 
 @implements(np.put)
@@ -171,7 +171,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     dst[...] = src if where is True else np.where(where, src, dst)
 
 
-# --- functions of slices ---------------------------------------------------------------------------
+# --- functions of slices --------------------------------------------------------------------------
 
 
 @implements(np.apply_along_axis)

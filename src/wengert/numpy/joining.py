@@ -16,7 +16,7 @@ from ..ops.array import implements
 from .arguments import as_array, as_shape, at, fresh, in_order, one_axis, plain, some_axes
 from .ufuncs import into
 
-# --- joining ---------------------------------------------------------------------------------------
+# --- joining --------------------------------------------------------------------------------------
 
 
 def _parts(name: str, arrays: Any, dtype: Any = None) -> list[Any]:
@@ -148,7 +148,7 @@ def meshgrid(
     return tuple(x.copy() if copy else x for x in grids)
 
 
-# --- splitting: views --------------------------------------------------------------------------------
+# --- splitting: views -----------------------------------------------------------------------------
 
 
 @implements(np.array_split)
@@ -209,7 +209,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     return tuple(x[at(number, k)] for k in range(x.shape[number]))
 
 
-# --- repeating ---------------------------------------------------------------------------------------
+# --- repeating ------------------------------------------------------------------------------------
 
 
 @implements(np.repeat)
@@ -279,7 +279,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     return result if result is not a else a.copy()
 
 
-# --- padding -----------------------------------------------------------------------------------------
+# --- padding --------------------------------------------------------------------------------------
 
 GATHERED = ("edge", "reflect", "symmetric", "wrap")
 
@@ -333,7 +333,7 @@ def _padded(array: Any, widths: list[tuple[int, int]], constants: Any) -> Any:
     return indexing.setitem(result, array, index=inner)
 
 
-# --- putting in and taking out -----------------------------------------------------------------------
+# --- putting in and taking out --------------------------------------------------------------------
 
 
 def _places(obj: Any) -> Any:

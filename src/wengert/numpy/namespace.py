@@ -22,7 +22,7 @@ DTYPES = (
     *("float32", "float64", "complex64", "complex128"),
 )
 CONSTANTS = ("e", "pi", "inf", "nan", "newaxis", "euler_gamma")
-AS_THEY_ARE = ("dtype", "finfo", "iinfo", "errstate", "broadcast_shapes", "ndindex", "random")
+AS_THEY_ARE = ("dtype", "finfo", "iinfo", "errstate", "broadcast_shapes", "ndindex")
 
 
 def _owned(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,17 +76,22 @@ def _known(value: Any) -> bool:
         return False
 
 
-def look_up(name: str) -> Any:
-    """The attribute ``name`` of ``wengert.numpy``; ``AttributeError`` where there is none."""
+def look_up(name: str, module: Any, ours: str) -> Any:
+    """The function ``name`` of a NumPy module, if handles have it; else ``AttributeError``."""
+    value = getattr(module, name, None)
+    if value is not None and _known(value):
+        return value
+    what = "has no derivative here yet" if value is not None else "is no function of NumPy"
+    raise AttributeError(f"{ours}.{name}: {name!r} {what}; dir({ours}) lists what is")
+
+
+def attribute(name: str) -> Any:
+    """The attribute ``name`` of ``wengert.numpy``."""
     if name in MADE:
         return MADE[name]
     if name in DTYPES or name in CONSTANTS or name in AS_THEY_ARE:
         return getattr(np, name)
-    value = getattr(np, name, None)
-    if value is not None and _known(value):
-        return value
-    what = "has no derivative here yet" if value is not None else "is no function of NumPy"
-    raise AttributeError(f"wengert.numpy.{name}: {name!r} {what}; dir(wengert.numpy) lists what is")
+    return look_up(name, np, "wengert.numpy")
 
 
 def names() -> list[str]:

@@ -1,4 +1,6 @@
-"""NumPy's reductions that pass over NaN, for handles: a NaN has no part in the value or the derivative."""
+"""NumPy's reductions that pass over NaN, for handles: a NaN has no part in the value or the
+derivative.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ def _without(a: Any, neutral: Any) -> Any:
     return np.where(np.isnan(a), neutral, a) if a.dtype.kind in "fc" else a
 
 
-# --- sums and products -----------------------------------------------------------------------------
+# --- sums and products ----------------------------------------------------------------------------
 
 
 @implements(np.nansum)
@@ -68,7 +70,7 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
     return np.cumprod(_without(as_array(a), 1), axis, dtype, out)
 
 
-# --- means and variances ---------------------------------------------------------------------------
+# --- means and variances --------------------------------------------------------------------------
 
 
 @implements(np.nanmean)
@@ -129,7 +131,7 @@ def _enough(
     return np.where(np.less_equal(count, options.get("correction", ddof)), np.nan, result)
 
 
-# --- extrema, medians, quantiles -------------------------------------------------------------------
+# --- extrema, medians, quantiles ------------------------------------------------------------------
 
 
 @implements(np.nanmax)

@@ -100,7 +100,7 @@ def kron(a: Any, b: Any) -> Any:
     return np.reshape(product, tuple(n * m for n, m in zip(first, second, strict=True)))
 
 
-# --- products of vectors ---------------------------------------------------------------------------
+# --- products of vectors --------------------------------------------------------------------------
 
 
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, keepdims: bool = False) -> Any:

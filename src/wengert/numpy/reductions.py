@@ -44,7 +44,7 @@ def as_float(a: Any, dtype: Any = None) -> Any:
     return a if a.dtype == dtype else a.astype(dtype)
 
 
-# --- sums and products -----------------------------------------------------------------------------
+# --- sums and products ----------------------------------------------------------------------------
 
 
 def _total(
@@ -93,7 +93,7 @@ def prod(
     return finished("prod", out, result * initial if given(initial) else result)
 
 
-# --- extrema ---------------------------------------------------------------------------------------
+# --- extrema --------------------------------------------------------------------------------------
 
 
 def _lowest(dtype: np.dtype[Any]) -> Any:
@@ -163,7 +163,7 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING) -> A
     return finished("ptp", out, result)
 
 
-# --- truths, positions, counts ---------------------------------------------------------------------
+# --- truths, positions, counts --------------------------------------------------------------------
 
 
 def _truth(
@@ -215,7 +215,7 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return np.sum(np.not_equal(a, 0), axis, keepdims=keepdims)
 
 
-# --- cumulative ------------------------------------------------------------------------------------
+# --- cumulative -----------------------------------------------------------------------------------
 
 
 def _running(name: str, primitive: Any, a: Any, axis: Any, dtype: Any, out: Any) -> Any:

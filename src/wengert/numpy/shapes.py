@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.box import Box, shape_of
+from ..core.box import shape_of
 from ..core.errors import ShapeError, UnsupportedError
 from ..ops import arithmetic as ar
 from ..ops import inplace
@@ -25,8 +25,7 @@ from .arguments import (
     some_axes,
 )
 
-
-# --- reshape ---------------------------------------------------------------------------------------
+# --- reshape --------------------------------------------------------------------------------------
 
 
 @implements(np.reshape)
@@ -142,7 +141,7 @@ def atleast_3d(*arys: Any) -> Any:
     return _at_least(3, lambda *ns: (*ns, 1) if len(ns) == 2 else (1, *(ns or (1,)), 1), arys)
 
 
-# --- the order of axes -----------------------------------------------------------------------------
+# --- the order of axes ----------------------------------------------------------------------------
 
 
 @implements(np.transpose)
@@ -243,7 +242,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     return flip(swapaxes(m, *plane), plane[1])
 
 
-# --- broadcasting ----------------------------------------------------------------------------------
+# --- broadcasting ---------------------------------------------------------------------------------
 
 
 @implements(np.broadcast_to)
@@ -268,7 +267,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     )
 
 
-# --- real and imaginary parts ----------------------------------------------------------------------
+# --- real and imaginary parts ---------------------------------------------------------------------
 
 
 @implements(np.real)
@@ -297,7 +296,7 @@ def _part(val: Any, primitive: Any, function: Any, parts: Any) -> Any:
     return view(val, result, primitive, {}, function, undo)
 
 
-# --- copies and questions --------------------------------------------------------------------------
+# --- copies and questions -------------------------------------------------------------------------
 
 
 @implements(np.copy)

@@ -17,7 +17,7 @@ from ..ops import sorting
 from ..ops.array import implements
 from .arguments import as_array, one_axis, plain
 
-# --- sorting ---------------------------------------------------------------------------------------
+# --- sorting --------------------------------------------------------------------------------------
 
 
 def _flat_or(name: str, a: Any, axis: Any) -> tuple[Any, int]:
@@ -92,7 +92,7 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     return order
 
 
-# --- searching -------------------------------------------------------------------------------------
+# --- searching ------------------------------------------------------------------------------------
 
 
 @implements(np.searchsorted)
@@ -138,7 +138,7 @@ def flatnonzero(a: Any) -> Any:
     return nonzero(np.ravel(a))[0]
 
 
-# --- distinct elements -----------------------------------------------------------------------------
+# --- distinct elements ----------------------------------------------------------------------------
 
 
 @implements(np.unique)
@@ -211,7 +211,7 @@ def unique_values(x: Any) -> Any:
     return np.unique(x, equal_nan=False)
 
 
-# --- counting --------------------------------------------------------------------------------------
+# --- counting -------------------------------------------------------------------------------------
 
 
 @implements(np.bincount)

@@ -14,7 +14,7 @@ from .arguments import MISSING, as_array, at, flag, fresh, given, some_axes
 from .indexing import take, take_along_axis
 from .reductions import as_float, count_of, finished, masked
 
-# --- means and variances ---------------------------------------------------------------------------
+# --- means and variances --------------------------------------------------------------------------
 
 
 @implements(np.mean)
@@ -145,7 +145,7 @@ def _weights(a: Any, axis: Any, weights: Any) -> Any:
     return np.broadcast_to(np.reshape(np.transpose(weights, order), lengths), a.shape)
 
 
-# --- medians and quantiles -------------------------------------------------------------------------
+# --- medians and quantiles ------------------------------------------------------------------------
 
 ALPHA_BETA = {  # Hyndman and Fan, Sample quantiles, doi:10.1080/00031305.1996.10473566
     "interpolated_inverted_cdf": (0.0, 1.0),
@@ -221,7 +221,9 @@ def sample_quantile(
 
 
 def _gathered(rows: Any, index: Any) -> Any:
-    """The elements of each row at ``index``, the same for all, or with an axis for each of theirs."""
+    """The elements of each row at ``index``, the same for all, or with an axis for each of
+    theirs.
+    """
     if index.ndim == 1:
         return take(rows, index, axis=-1)
     return take_along_axis(rows, index, axis=-1)

@@ -1,4 +1,6 @@
-"""What NumPy's ufuncs do with handles beyond a plain call: ``out=``, ``where=``, ``dtype=``, ``reduce``, ``at``, …"""
+"""What NumPy's ufuncs do with handles beyond a plain call: ``out=``, ``where=``, ``dtype=``,
+``reduce``, ``at``, …
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,8 @@ ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 def _unknown(ufunc: Any, what: str = "") -> UnsupportedError:
     return UnsupportedError(
-        f"{ufunc.__name__}{what}: wengert has no derivative of it yet. Write it with the functions that wengert.numpy lists, "
-        "or, if it needs no derivative, call it on x.numpy()"
+        f"{ufunc.__name__}{what}: wengert has no derivative of it yet. Write it with the "
+        "functions that wengert.numpy lists, or, if it needs no derivative, call it on x.numpy()"
     )
 
 
@@ -46,7 +48,9 @@ def _known(ufunc: Any) -> Any:
 
 
 def into(name: str, out: Any, result: Any, where: Any = True) -> Any:
-    """``result`` written into ``out`` where ``where`` holds; a plain ``out`` can't hold a derivative."""
+    """``result`` written into ``out`` where ``where`` holds; a plain ``out`` can't hold a
+    derivative.
+    """
     if isinstance(result, tuple):
         return tuple(
             part if target is None else into(name, target, part, where)
@@ -55,8 +59,9 @@ def into(name: str, out: Any, result: Any, where: Any = True) -> Any:
     (target,) = out if isinstance(out, tuple) else (out,)
     if not isinstance(target, Array):
         raise ConversionError(
-            f"{name}: out= is a plain NumPy array, which can't hold the derivative of the result: leave out= away, or make "
-            "the array with np.zeros_like(x, shape=...) of a differentiated x"
+            f"{name}: out= is a plain NumPy array, which can't hold the derivative of the result: "
+            "leave out= away, or make the array with np.zeros_like(x, shape=...) of a "
+            "differentiated x"
         )
     if (
         isinstance(result, Box | np.ndarray)
@@ -84,7 +89,8 @@ def call(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
     options = {key: kwargs.pop(key) for key in OPTIONS.get(ufunc, ()) if key in kwargs}
     if kwargs:
         raise UnsupportedError(
-            f"{ufunc.__name__}: arguments {sorted(kwargs)} are not supported with differentiated values"
+            f"{ufunc.__name__}: arguments {sorted(kwargs)} are not supported with differentiated "
+            "values"
         )
     if out is not None and all(part is None for part in out):
         out = None
@@ -101,8 +107,8 @@ def call(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
         return into(ufunc.__name__, out, result, where)
     if where is not True:
         raise UnsupportedError(
-            f"{ufunc.__name__}(where=...) without out= leaves elements undefined: give out=, or write "
-            f"np.where(mask, np.{ufunc.__name__}(...), 0)"
+            f"{ufunc.__name__}(where=...) without out= leaves elements undefined: give out=, or "
+            f"write np.where(mask, np.{ufunc.__name__}(...), 0)"
         )
     return result
 
@@ -145,8 +151,9 @@ def at(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> None:
     value = rest[0] if ufunc is np.add else -rest[0]
     if not isinstance(x, Array):
         raise ConversionError(
-            f"{ufunc.__name__}.at: the destination is a plain NumPy array, which can't hold the derivative of what is added: "
-            "make it with np.zeros_like(x, shape=...) of a differentiated x"
+            f"{ufunc.__name__}.at: the destination is a plain NumPy array, which can't hold the "
+            "derivative of what is added: make it with np.zeros_like(x, shape=...) of a "
+            "differentiated x"
         )
     inplace.check_kind(x, value, f"{ufunc.__name__}.at")
     template, arrays = split_index(index)

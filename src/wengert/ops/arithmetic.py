@@ -116,7 +116,8 @@ def _power_base(a: Any, b: Any) -> Any:
         if b == 2:
             return 2 * a
         return b * np.power(a, b - 1.0 if type(a) in PYTHON_SCALARS else b - 1) if b else 0.0
-    return absorb(b, np.power(a, np.where(np.equal(b, 0), 1.0, np.subtract(b, 1.0))))
+    nothing = np.logical_and(np.equal(a, 0), np.equal(b, 0))  # 0 · 0^(-1)
+    return absorb(b, np.power(a, np.where(nothing, 1.0, np.subtract(b, 1.0))))
 
 
 def _power_exponent(y: Any, a: Any) -> Any:

@@ -23,7 +23,9 @@ from .methods import Methods
 from .operators import Operators
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
-UNARY: dict[Any, Primitive] = {}  # of UFUNCS: those whose value is the ufunc itself, of one argument
+UNARY: dict[
+    Any, Primitive
+] = {}  # of UFUNCS: those whose value is the ufunc itself, of one argument
 UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 

@@ -1,4 +1,5 @@
-"""Indices: NumPy's, split into a template and the arrays in it, and what they become under ``vmap``.
+"""Indices: NumPy's, split into a template and the arrays in it, and what they become under
+``vmap``.
 
 ``x[1:, rows]`` has the template ``(slice(1, None), Slot(0))`` and the arrays ``(rows,)``.
 """

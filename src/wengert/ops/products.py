@@ -1,4 +1,6 @@
-"""Products: ``matmul`` and ``einsum`` of two arrays; the other products of NumPy are written with them."""
+"""Products: ``matmul`` and ``einsum`` of two arrays; the other products of NumPy are written with
+them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from ..core.primitive import Doc
 from .families import bilinear
 from .fitting import unbroadcast
 
-# --- matmul ----------------------------------------------------------------------------------------------------------------
+# --- matmul ---------------------------------------------------------------------------------------
 
 
 def swap(x: Any) -> Any:
@@ -47,7 +49,9 @@ def _adjoint_of_right(gy: Any, a: Any, into: Any, params: dict[str, Any]) -> Any
 
 
 def _matmul_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]) -> Any:
-    """Vectors become matrices of one row or column, then every operand has its example axis in front."""
+    """Vectors become matrices of one row or column, then every operand has its example axis in
+    front.
+    """
     shapes = [shape_of(x)[b:] for x, b in zip(xs, batched, strict=True)]
     vectors = [len(shape) == 1 for shape in shapes]
     full = [
@@ -102,12 +106,14 @@ matmul = bilinear(
     notation="{0} @ {1}",
 )
 
-# --- einsum ----------------------------------------------------------------------------------------------------------------
+# --- einsum ---------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1024)
 def _layout(a: str, b: str, out: str) -> tuple[Any, ...]:
-    """How a product of labelled axes is one of stacks of matrices: the axes to move, and how many of each kind."""
+    """How a product of labelled axes is one of stacks of matrices: the axes to move, and how many
+    of each kind.
+    """
     both = [k for k in out if k in a and k in b]
     summed = [k for k in a if k in b and k not in out]
     left = [k for k in a if k not in b]

@@ -1,8 +1,8 @@
 """Reductions and cumulative operations along axes.
 
-``prod`` and ``cumprod`` divide by nothing, so zeros are no special case in any order: the partial derivative of a product is
-the product of the others, and the tangent of a cumulative product obeys a linear recurrence, which is a primitive whose
-derivatives are recurrences again.
+``prod`` and ``cumprod`` divide by nothing, so zeros are no special case in any order: the partial
+derivative of a product is the product of the others, and the tangent of a cumulative product obeys
+a linear recurrence, which is a primitive whose derivatives are recurrences again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _draws(rng: Any) -> Any:
     return [((rng.standard_normal((3, 4)),), params) for params in AXES]
 
 
-# --- sums and extrema ------------------------------------------------------------------------------------------------------
+# --- sums and extrema -----------------------------------------------------------------------------
 
 
 def _sum_value(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -101,7 +101,7 @@ root = elementwise(
     ),
 )
 
-# --- cumulative sums and linear recurrences --------------------------------------------------------------------------------
+# --- cumulative sums and linear recurrences -------------------------------------------------------
 
 
 def _cumulative(ufunc: Any) -> Callable[..., Any]:
@@ -157,7 +157,9 @@ cumsum = linear(
 
 
 def neighbour(x: Any, axis: int, edge: Any, reverse: bool) -> Any:
-    """For each element of ``x`` the one before it (after it, if ``reverse``); ``edge`` at the border."""
+    """For each element of ``x`` the one before it (after it, if ``reverse``); ``edge`` at the
+    border.
+    """
     shape = shape_of(x)
     if not shape[axis]:
         return x
@@ -238,7 +240,7 @@ recurrence = general(
     samples=lambda rng: _along_draws(rng, 2),
 )
 
-# --- products --------------------------------------------------------------------------------------------------------------
+# --- products -------------------------------------------------------------------------------------
 
 
 def _cumprod_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
@@ -292,7 +294,7 @@ prod = reduction(
     samples=_draws,
 )
 
-# --- constants to derivatives ----------------------------------------------------------------------------------------------
+# --- constants to derivatives ---------------------------------------------------------------------
 
 
 def _truth(name: str, ufunc: Any, summary: str) -> Primitive:

@@ -47,7 +47,8 @@ argsort = _constant(
 argpartition = _constant(
     "argpartition",
     lambda x, axis, kth: np.argpartition(x, kth, axis=axis),
-    "The positions that put the elements `kth` of an axis in their sorted place, smaller ones before them.",
+    "The positions that put the elements `kth` of an axis in their sorted place, smaller ones "
+    "before them.",
     batch=along_batch(lambda: argpartition),
     infer=lambda x, axis, kth: Aval(x.shape, POSITIONS),
     samples=lambda rng: [((_rows(rng),), {"axis": 1, "kth": 2})],
@@ -74,7 +75,8 @@ def _searchsorted_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]
 searchsorted = _constant(
     "searchsorted",
     _searchsorted_value,
-    "Where the elements of v would stand in the sorted a; both with `stacked` leading axes in common.",
+    "Where the elements of v would stand in the sorted a; both with `stacked` leading axes in "
+    "common.",
     batch=_searchsorted_batch,
     infer=lambda a, v, **params: Aval(v.shape, POSITIONS),
     samples=lambda rng: [
@@ -85,7 +87,7 @@ searchsorted = _constant(
 )
 
 
-# --- results whose length depends on the values ----------------------------------------------------------------------------
+# --- results whose length depends on the values ---------------------------------------------------
 
 
 def _no_batch(name: str, remedy: str) -> Callable[..., Any]:
@@ -128,7 +130,8 @@ def _unique_value(
 unique_positions = _constant(
     "unique_positions",
     _unique_value,
-    "Of the sorted distinct elements: where each comes first, which one every element is, and how often each comes.",
+    "Of the sorted distinct elements: where each comes first, which one every element is, and how "
+    "often each comes.",
     batch=_no_batch("unique", "Sort the elements instead"),
     infer=_no_shape,
     multiple=True,

@@ -61,7 +61,9 @@ def _letters(numbers: Any) -> str:
 
 @lru_cache(maxsize=1024)
 def _plan(subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: Any) -> Labels:
-    """The labels of each operand and of the result, ellipses spelled out, and the pairs to contract."""
+    """The labels of each operand and of the result, ellipses spelled out, and the pairs to
+    contract.
+    """
     dummies = [np.broadcast_to(np.empty(()), shape) for shape in shapes]
     if isinstance(optimize, tuple):
         way: Any = ["einsum_path", *optimize]
@@ -91,14 +93,16 @@ def _plan(subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: Any) -
         result = dots + "".join(k for k in sorted(set(named)) if named.count(k) == 1)
     if len(set(result)) < len(result) or not set(dots) <= set(result):
         raise ShapeError(
-            f"einsum({subscripts!r}): the result has a label twice, or lacks the '...' for the axes "
-            "that the subscripts do not name"
+            f"einsum({subscripts!r}): the result has a label twice, or lacks the '...' for the "
+            "axes that the subscripts do not name"
         )
     return tuple(terms), result, tuple(tuple(pair) for pair in path)
 
 
 def _simplified(term: str, x: Any, lengths: dict[str, int]) -> tuple[str, Any]:
-    """An operand without axes of length 1 that stand for longer ones, and without repeated labels."""
+    """An operand without axes of length 1 that stand for longer ones, and without repeated
+    labels.
+    """
     kept = [k for k, label in enumerate(term) if x.shape[k] == lengths[label]]
     if len(kept) < len(term):
         x = np.reshape(x, tuple(x.shape[k] for k in kept))
