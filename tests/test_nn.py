@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -142,7 +143,6 @@ def test_large_arguments():
 
 
 def test_sigmoid_to_two_ulp():
-    mpmath = pytest.importorskip("mpmath")
     x = np.linspace(-60, 60, 241)
     for dtype in (np.float64, np.float32):
         with mpmath.workdps(40):

@@ -1,8 +1,8 @@
 """NumPy's functions of arrays, called as a user calls them, each in many ways.
 
-A line of the table is an expression in ``x``, drawn in the shape that its group names. For each: the
-value is NumPy's own, in value, shape and dtype; the gradient is that of Richardson's differences; both
-modes agree; the second derivative too; ``vmap`` equals a loop.
+A line of the table is an expression in ``x``, drawn in the shape that its group names. For each:
+the value is NumPy's own, in value, shape and dtype; the gradient is that of Richardson's
+differences; both modes agree; the second derivative too; ``vmap`` equals a loop.
 """
 
 import warnings
@@ -110,7 +110,8 @@ TABLE = {
         np.percentile(x, 75, axis=0), np.percentile(x, [0, 100], 1)
         [np.quantile(x, 0.37, 1, method=m) for m in ("lower", "higher", "nearest", "midpoint")]
         [np.quantile(x, 0.61, method=m) for m in ("hazen", "weibull", "median_unbiased")]
-        [np.quantile(x, [0.05, 0.6], method=m) for m in ("normal_unbiased", "interpolated_inverted_cdf")]
+        np.quantile(x, [0.05, 0.6], method="normal_unbiased")
+        np.quantile(x, [0.05, 0.6], axis=0, method="interpolated_inverted_cdf")
         np.quantile(A[:, 0], np.abs(np.sin(x)))
         np.linalg.norm(x), np.linalg.norm(x, axis=1), np.linalg.norm(x, axis=0, keepdims=True)
         np.linalg.norm(x, "fro"), np.linalg.norm(x, 1), np.linalg.norm(x, -1)
@@ -387,7 +388,7 @@ def draw(shape):
 
 
 def is_array(y):
-    return isinstance(y, np.ndarray | np.generic | float | int | wg.Array) and not isinstance(y, bool)
+    return isinstance(y, np.ndarray | np.generic | float | int | wg.Array)
 
 
 def weighted(f, like):

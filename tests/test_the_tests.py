@@ -7,6 +7,7 @@ names the checks that must see it; the same checks pass for what is whole.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,7 +51,15 @@ def test_every_family_and_every_check_has_its_faults():
     checks_used = {check for planted in FAULTS.values() for check in planted.by}
     for module in (checks, higher):
         written = {getattr(module, name) for name in dir(module) if name.startswith("check_")}
-        assert written <= checks_used, "a check without a fault that it sees"
+        assert written - {higher.check_edges} <= checks_used, "a check without a fault that it sees"
+
+
+def test_modes_that_differ_at_a_kink_are_seen():
+    relu = REGISTRY["relu"]
+    higher.check_edges(relu, higher.edges(relu))
+    twin = replace(relu, jvp=lambda y, xs, dxs, params: (xs[0] >= 0) * dxs[0])
+    with pytest.raises(AssertionError):
+        higher.check_edges(twin, higher.edges(twin))
 
 
 @pytest.mark.parametrize("plant", IN_PLACE, ids=lambda plant: plant.__name__)

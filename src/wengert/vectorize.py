@@ -65,19 +65,13 @@ def axes_for(axes: Any, argument: Any, position: int) -> list[int | None]:
     """The example axis of each leaf of an argument; ``axes`` is an int, None, or a container like
     the argument.
     """
-    leaves, treedef = tree.flatten(argument)
     if axes is None or isinstance(axes, int):
-        return [axes] * len(leaves)
+        return [axes] * len(tree.flatten(argument)[0])
     try:
-        filled = tree.map(
-            lambda axis, part: tree.map(lambda _: -(10**9) if axis is None else axis, part),
-            axes,
-            argument,
-        )
-        return [None if a == -(10**9) else a for a in tree.flatten(filled)[0]]
-    except (ShapeError, ValueError, TypeError) as error:
+        return tree.spread(axes, argument)
+    except (ValueError, TypeError) as error:
         raise ShapeError(
-            f"vmap: in_axes[{position}]={axes!r} does not fit argument {position}: {error}"
+            f"vmap: the axes {axes!r} do not fit argument {position}: {error}"
         ) from error
 
 

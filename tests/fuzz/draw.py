@@ -38,6 +38,11 @@ BINARY = [
     "np.arctan2({a}, 3 + np.sin({b}))",
     "np.logaddexp({a}, {b})",
     "np.hypot({a}, 1.5 + {b} * {b})",
+    "np.real(np.exp(1j * {a}) * (1 + {b}))",
+    "np.abs({a} + 1j * {b} + 2j) ** 2",
+    "np.imag(({a} + 2j) ** 2 / ({b} + 3j))",
+    "np.angle(3 + np.sin({a}) + 1j * {b})",
+    "(np.conj({a} * 1j + 1) * ({b} + 1j)).real",
 ]
 # with the expressions whose elements must stay clear of 0
 KINKED = [
@@ -56,6 +61,11 @@ REDUCED = [
     "np.prod(1 + 0.1 * {v}, axis={axis})",
     "np.cumsum({v}, axis={axis})",
     "np.flip({v}, axis={axis})",
+    "np.var({v}, axis={axis})",
+    "np.std({v} * np.sin(np.arange({v}.size)).reshape({v}.shape) + 0.1, axis={axis}) ** 2",
+    "np.roll({v}, 1, axis={axis})",
+    "np.sum({v}, axis={axis}, where={v} > 0.1)",
+    "np.linalg.norm({v}, axis={axis}) ** 2",
 ]
 MOVED = [
     "{v}.T",
@@ -66,6 +76,28 @@ MOVED = [
     "np.stack([{v}, np.sin({v})])",
     "np.ravel({v})",
     "np.expand_dims({v}, 0)",
+    "np.tile({v}, 2)",
+    "np.repeat({v}, 2, axis=-1)",
+    "np.pad({v}, 1)",
+    "np.diff({v}, axis=-1)",
+    "np.outer({v}, {v})",
+    'np.einsum("...i,...i->...", {v}, {v})',
+    'np.einsum("i...->...i", {v})',
+    "np.take({v}, [0, -1], axis=-1)",
+    "np.swapaxes({v}, 0, -1)",
+    "np.moveaxis({v}, 0, -1)",
+    "np.squeeze({v})",
+    "np.atleast_2d({v})",
+    "np.split({v}, 1)[0]",
+    "np.broadcast_to({v}, (2, *{v}.shape))",
+    "np.column_stack([{v}.ravel(), {v}.ravel()])",
+    "np.dot({v}.ravel(), {v}.ravel())",
+    "np.tril(np.outer({v}, {v}))",
+    "np.diagonal(np.outer({v}, {v}))",
+    "np.trace(np.outer({v}, {v}))",
+    "np.cross({v}.ravel()[:3], np.arange(3.0))",
+    "np.kron({v}, {v}.ravel()[:2])",
+    "np.convolve({v}.ravel(), [1.0, 0.5])",
 ]
 
 
@@ -230,8 +262,8 @@ class Draft:
         name = self.array()
         axis = self.pick([None, *range(-np.ndim(self.names[name]), np.ndim(self.names[name]))])
         expression = self.pick(REDUCED).format(v=name, axis=axis)
-        if axis is None and ("cumsum" in expression or "flip" in expression):
-            expression = f"np.sum({name}, axis={axis})"
+        if "where" in expression:
+            self.clear(f"{name} - 0.1")
         self.value(expression)
         self.run(f"{self.fresh()} = {expression}")
 

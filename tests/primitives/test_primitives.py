@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 import numpy as np
 import pytest
 
 import wengert as wg
 import wengert.nn  # enters its primitives in the registry
+import wengert.ops
 import wengert.scipy.special  # and SciPy's
 from wengert.core.primitive import REGISTRY, NotDifferentiable
 
@@ -25,6 +29,9 @@ from .cases import (
     smooth,
     works_on_integers,
 )
+
+for module in iter_modules(wengert.ops.__path__):  # some are imported on first use only
+    import_module(f"wengert.ops.{module.name}")
 
 # primitives that no program can apply by itself, with the reason
 INTERNAL = {

@@ -64,6 +64,15 @@ def leaves_like(treedef: Any, tree: Any, operation: str) -> list[Any]:
     return leaves
 
 
+def spread(prefix: Any, tree: Any) -> list[Any]:
+    """For each leaf of ``tree`` what ``prefix`` says of it or of a container it is in; None counts
+    as said. Raises ``ValueError`` or ``TypeError`` if ``prefix`` does not fit.
+    """
+    said = optree.broadcast_prefix(prefix, tree, none_is_leaf=True, namespace=NAMESPACE)
+    leaves = optree.tree_leaves(tree, none_is_leaf=True, namespace=NAMESPACE)
+    return [one for one, leaf in zip(said, leaves, strict=True) if leaf is not None]
+
+
 def names(tree: Any) -> list[str]:
     """A path for each leaf, as Python would reach it: ``['w'][0]``."""
     paths, _, _ = optree.tree_flatten_with_path(tree, namespace=NAMESPACE)

@@ -77,6 +77,8 @@ class Ladder:
         noise: a bound of the rounding error of each element of it.
         depth: the number of rungs.
         length: what to take for a unit of t; the steps are ±1/4, ±1/8, … of it.
+        trust: the largest step at which a disagreement counts: beyond it numbers change by more
+            than their own size, and f may have done anything in between.
     """
 
     def __init__(
@@ -86,9 +88,10 @@ class Ladder:
         noise: Vector,
         depth: int = 44,
         length: float = 1.0,
+        trust: float = np.inf,
     ) -> None:
         self.along, self.base, self.noise, self.depth = along, base, noise, depth
-        self.length = length
+        self.length, self.trust = length, trust
         self.ahead: list[Vector] = []
         self.behind: list[Vector] = []
         self._slopes: dict[int, tuple[Vector, Vector]] = {}
@@ -144,6 +147,10 @@ class Ladder:
         value, error = extrapolated(row, (2.0, 4.0, 8.0))
         return value, error + 8 * self.noise / self.step(k)
 
+    def like(self, along: Callable[[float], Vector], base: Vector, noise: Vector) -> Ladder:
+        """A ladder of the same steps."""
+        return Ladder(along, base, noise, self.depth, self.length, self.trust)
+
     def projected(self, w: Vector, keep: Flags) -> Ladder:
         """The ladder of Σ w·y over the elements ``keep``."""
 
@@ -152,9 +159,7 @@ class Ladder:
                 return np.array([np.sum(w[keep] * y[keep])])
 
         noise = np.array([np.sum(np.abs(w[keep]) * self.noise[keep])])
-        result = Ladder(
-            lambda t: onto(self.along(t)), onto(self.base), noise, self.depth, self.length
-        )
+        result = self.like(lambda t: onto(self.along(t)), onto(self.base), noise)
         result.ahead, result.behind = [*map(onto, self.ahead)], [*map(onto, self.behind)]
         return result
 
@@ -175,13 +180,8 @@ class Ladder:
     def element(self, i: int) -> Ladder:
         """The ladder of element ``i`` alone, with all its rungs."""
         self.rungs(self.depth - 1)
-        part = Ladder(
-            lambda t: self.along(t)[i : i + 1],
-            self.base[i : i + 1],
-            self.noise[i : i + 1],
-            self.depth,
-            self.length,
-        )
+        own = slice(i, i + 1)
+        part = self.like(lambda t: self.along(t)[own], self.base[own], self.noise[own])
         part.ahead = [y[i : i + 1] for y in self.ahead]
         part.behind = [y[i : i + 1] for y in self.behind]
         return part
@@ -232,7 +232,8 @@ def judge(ladder: Ladder, claim: Vector, slack: Vector, depth: int) -> Verdict:
         usable = scale.conclusive & scale.smooth
         good, open_ = usable & scale.near, ~verdict.confirmed
         agreeing += good
-        verdict.doubted = verdict.doubted | (open_ & usable & ~scale.near)
+        if scale.trusted:
+            verdict.doubted = verdict.doubted | (open_ & usable & ~scale.near)
         better = open_ & good & (scale.error < verdict.error)
         verdict.slope = np.where(better, scale.slope, verdict.slope)
         verdict.error = np.where(better, scale.error, verdict.error)
@@ -254,6 +255,7 @@ class Scale:
 
     def __init__(self, ladder: Ladder, k: int, claim: Vector, slack: Vector) -> None:
         with np.errstate(all="ignore"):
+            self.trusted = ladder.step(k - WINDOW) <= ladder.trust
             self.slope, error = ladder.slope(k)
             self.jump, self.jump_error = ladder.jump(k)
             self.error = MULTIPLE * error + slack
@@ -322,8 +324,11 @@ def _settled(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
     chosen = long[0] if long else min(chains, key=lambda chain: min(map(_error, chain)))
     best = min(chosen, key=_error)
     kind = "agrees" if best.near[0] else "differs"
-    if kind == "differs" and len(chosen) < 2:
-        return None
+    if kind == "differs":
+        chosen = [scale for scale in chosen if scale.trusted and not scale.near[0]]
+        if len(chosen) < 2:
+            return None
+        best = min(chosen, key=_error)
     beside = float(part.reach()[0]) / part.length
     return Finding(kind, claim, float(best.slope[0]), _error(best), beside=beside)
 
@@ -384,7 +389,8 @@ def _one_sided(part: Ladder, claim: float, slack: float) -> Finding | None:
             continue
         if abs(value - claim) <= error:
             return Finding("agrees", claim, value, error)
-        in_a_row.append((value, error))
+        if part.step(k - WINDOW) <= part.trust:
+            in_a_row.append((value, error))
     if len(in_a_row) >= 3 and max(in_a_row)[0] - min(in_a_row)[0] <= max(e for _, e in in_a_row):
         return Finding("differs", claim, *in_a_row[-1])
     return Finding("edge", claim)

@@ -202,6 +202,17 @@ def direction(rng: np.random.Generator, leaves: Sequence[Any], relative: bool) -
     return short(rng, np.concatenate(parts)) if parts else np.zeros(0)
 
 
+def room(leaves: Sequence[Any], v: Vector) -> float:
+    """How many times ``v`` goes into the leaves before a number has moved by its own size."""
+    parts = []
+    for leaf in leaves:
+        array = np.asarray(leaf)
+        parts.append(np.repeat(np.abs(array).ravel(), 2 if array.dtype.kind == "c" else 1))
+    size = np.concatenate(parts).astype(np.float64)
+    moves = (size > 0) & (v != 0)
+    return float(np.min(size[moves] / np.abs(v[moves]), initial=np.inf))
+
+
 def shortened(v: Vector) -> tuple[Vector, float]:
     """``v`` divided by a power of two to lengths of at most 1, so that J v overflows only where
     the derivative does; and that power.

@@ -30,6 +30,7 @@ from .subject import (
     cast_like,
     direction,
     lengths,
+    room,
     short,
     shortened,
     units,
@@ -74,7 +75,8 @@ class Trial:
         self.keep = np.isfinite(self.y)
         noise = np.where(self.keep, units(self.base) * np.abs(self.y), 0.0)
         digits = int(-np.log2(np.max(units(subject.leaves), initial=0.0) or 1.0))
-        self.ladder = Ladder(self._along, self.y, noise, digits - SPARE, length)
+        trust = room(subject.leaves, self.v)
+        self.ladder = Ladder(self._along, self.y, noise, digits - SPARE, length, trust)
         self.w = self._weights(rng)
         self.values: dict[str, Vector] = {}
         self._moves: list[Vector] | None = None

@@ -204,17 +204,16 @@ def compose(outer: Any, inner: Any, shape: tuple[int, ...]) -> Any:
     """The basic index that reads ``x[outer][inner]`` from an ``x`` of ``shape``; None where there
     is none.
     """
-    axes: list[Any] = []  # of x[outer]: (axis of x, range of its positions), or None for a new one
+    axes: list[Any] = []  # of x[outer]: (axis of x, range of its positions)
     fixed: dict[int, int] = {}
-    axis = 0
-    for entry in _spelled_out(outer, len(shape)):
-        if entry is None:
-            return None
+    entries = _spelled_out(outer, len(shape))
+    if None in entries:
+        return None
+    for axis, entry in enumerate(entries):
         if isinstance(entry, int):
             fixed[axis] = range(shape[axis])[entry]
         else:
             axes.append((axis, range(shape[axis])[entry]))
-        axis += 1
     chosen: dict[int, Any] = {}
     position = 0
     new_axes = False

@@ -44,6 +44,8 @@ def _check(x: Any, w: Any) -> None:
 
 def _project_value(x: Any, w: Any) -> Any:
     """x Wᵀ by one product of matrices, whatever the number of axes in front."""
+    if type(x) is not np.ndarray:
+        x = np.asarray(x)
     if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[1] or x.dtype.kind != "f":
         _check(x, w)
         if x.ndim > 2:
