@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import wengert as wg
 from semantics.oracle import gradient
+from wengert import nn
 from wengert.nn import handcoded as hand
 
 CLOSE = {"rtol": 1e-7, "atol": 1e-9}
@@ -193,3 +195,78 @@ def test_the_lectures_two_layer_network():
     whole.backward()
     np.testing.assert_allclose(layers[0].weight_grad, 2 * net.y * net.dy_dW1, rtol=1e-12)
     np.testing.assert_allclose(layers[2].weight_grad[0], 2 * net.y * net.dy_dw2, rtol=1e-12)
+
+
+# --- the engine, on the same network -------------------------------------------------------------
+
+
+def normalised(x, gamma, beta):
+    """Batch normalisation in plain NumPy, for the engine to differentiate."""
+    return gamma * (x - np.mean(x, axis=0)) / np.sqrt(np.var(x, axis=0) + 1e-5) + beta
+
+
+def in_plain_numpy(parameters, x):
+    """What ``network()`` computes, its parameters in their order."""
+    W1, b1, gamma, beta, W2, b2, W3, b3, W4, b4 = parameters
+    x = np.tanh(normalised(x @ W1.T + b1, gamma, beta))
+    x = nn.sigmoid(x @ W2.T + b2) @ W3.T + b3
+    z = np.maximum(x, 0) @ W4.T + b4
+    return nn.cross_entropy(z, LABELS)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_engine_agrees_with_the_whole_network(dtype):
+    net, x = network(dtype), X.astype(dtype)
+    loss = net.loss(x, LABELS)
+    gx = net.backward()
+    values = [value for value, _ in net.parameters()]
+    got, (engine, engine_gx) = wg.value_and_grad(in_plain_numpy, argnums=(0, 1))(values, x)
+    close = {"rtol": 1e-10, "atol": 1e-14} if dtype == np.float64 else {"rtol": 2e-3, "atol": 1e-6}
+    np.testing.assert_allclose(got, loss, **close)
+    np.testing.assert_allclose(engine_gx, gx, **close)
+    for g, (_, by_hand) in zip(engine, net.parameters(), strict=True):
+        assert g.dtype == dtype
+        np.testing.assert_allclose(g, by_hand, **close)
+
+
+def test_the_engine_agrees_on_batch_normalisation():
+    layer, x, gy = batch_norm(), draw(6, 3, seed=3), draw(6, 3, seed=4)
+    np.testing.assert_allclose(normalised(x, layer.gamma, layer.beta), layer.forward(x), rtol=1e-12)
+    gx = layer.backward(gy)
+    _, pullback = wg.vjp(normalised, x, layer.gamma, layer.beta)
+    for got, expected in zip(pullback(gy), (gx, layer.gamma_grad, layer.beta_grad), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-13)
+
+
+def test_the_engine_agrees_on_the_lectures_network():
+    W1, w2, x = draw(4, 3, seed=1), draw(4, seed=2), draw(3, seed=3)
+    net = hand.two_layer_sigmoid(W1, w2, x)
+
+    def y(W1, w2, x):
+        return nn.sigmoid(w2 @ nn.sigmoid(W1 @ x))
+
+    for got, expected in zip(
+        wg.grad(y, argnums=(0, 1, 2))(W1, w2, x), (net.dy_dW1, net.dy_dw2, net.dy_dx), strict=True
+    ):
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_the_modules_agree_over_training():
+    """``nn`` and ``optim`` go the same way as the hand-coded network, step for step."""
+    from wengert import optim
+
+    rng = np.random.default_rng(3)
+    model = nn.mlp((3, 6, 3), "sigmoid", rng=rng, dtype=np.float64)
+    first, last = (
+        hand.Linear(model[n].weight.numpy().copy(), model[n].bias.numpy().copy()) for n in (0, 2)
+    )
+    net = hand.Network([first, hand.Sigmoid(), last], hand.CrossEntropy())
+    optimizer = optim.SGD(model.parameters(), lr=0.5)
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = nn.cross_entropy(model(X), LABELS)
+        loss.backward()
+        optimizer.step()
+        np.testing.assert_allclose(loss.item(), net.loss(X, LABELS), rtol=1e-12)
+        net.backward()
+        net.step(0.5)

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+
 import wengert as wg
 from wengert.core.box import innermost
 
@@ -68,7 +69,9 @@ def values(line):
 
 
 def scalar_of(f, like):
-    weights = [RNG.standard_normal(np.shape(y)) + 1j * RNG.standard_normal(np.shape(y)) for y in like]
+    weights = [
+        RNG.standard_normal(np.shape(y)) + 1j * RNG.standard_normal(np.shape(y)) for y in like
+    ]
     return lambda z: sum(np.sum(np.real(y * w)) for y, w in zip(f(z), weights, strict=True))
 
 
@@ -98,8 +101,8 @@ SINGLE = """
     np.sum(x), np.mean(x), np.mean(x, 0, where=x > 0), np.var(x, 1), np.std(x), np.average(x, 0)
     np.prod(x), np.cumprod(x, 1), np.cumsum(x), np.max(x, 1), np.ptp(x), np.nanmean(x), np.nanstd(x)
     np.nanvar(x, 1), np.median(x), np.quantile(x, 0.3), np.percentile(x, 20, axis=1), np.nanmedian(x)
-    np.linalg.norm(x), np.linalg.norm(x, 3, axis=1), np.linalg.norm(x, 1), np.linalg.norm(x, 0, axis=1)
-    x @ x.T, np.einsum("ij,kj", x, x), np.outer(x, x), np.trace(x), np.tril(x), np.pad(x, 1), np.diag(x)
+    np.linalg.norm(x), np.linalg.norm(x, 3, axis=1), np.linalg.norm(x, 1), np.linalg.norm(x, 0, 1)
+    x @ x.T, np.einsum("ij,kj", x, x), np.outer(x, x), np.trace(x), np.tril(x), np.diag(x), np.pad(x, 1)
     np.roll(x, 1), np.tile(x, 2), np.linspace(x[0], x[1], 3), np.full_like(x, 2.0), np.vander(x[0])
     np.sum(x, initial=1.0), np.max(x, initial=0.5), np.where(x > 0, x, 0.0), np.insert(x, 0, 1.0)
     np.sum(x, dtype=np.float64), np.mean(x, dtype=np.float64), np.cumsum(x, dtype=np.float64)
@@ -126,14 +129,15 @@ def test_dtypes_are_numpys(line):
     assert wg.jvp(scalar, (x,), (x,))[1].dtype == np.float32
 
 
-# --- kinks, NaN, infinities ----------------------------------------------------------------------
+# --- kinks, NaN, infinities -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("f", "x", "want"),
     [
         (np.linalg.norm, np.zeros(3), np.zeros(3)),
-        (lambda x: np.sum(np.linalg.norm(x, axis=1)), np.array([[0.0, 0], [3, 4]]), [[0, 0], [0.6, 0.8]]),
+        (lambda x: np.sum(np.linalg.norm(x, axis=1)), np.array([[0.0, 0], [3, 4]]),
+         [[0, 0], [0.6, 0.8]]),
         (lambda x: np.linalg.norm(x, 3), np.zeros(3), np.zeros(3)),
         (lambda x: np.linalg.norm(x, 1), np.array([0.0, -2.0]), [0.0, -1.0]),
         (np.std, np.ones(3), np.zeros(3)),
@@ -179,7 +183,7 @@ def test_products_with_zeros_to_second_order_in_both_modes():
         for f in (np.prod, lambda z: np.cumprod(z)[-1], lambda z: np.prod(z[None], axis=(0, 1))):
             np.testing.assert_allclose(wg.hessian(f)(x), want)
             np.testing.assert_allclose(
-                np.stack([wg.grad(lambda z, v=v: np.sum(v * wg.grad(f)(z)))(x) for v in np.eye(4)]),  # noqa: B023
+                np.stack([wg.grad(lambda z, v=v: np.sum(v * wg.grad(f)(z)))(x) for v in np.eye(4)]),
                 want,
             )
             forward = [
@@ -189,7 +193,7 @@ def test_products_with_zeros_to_second_order_in_both_modes():
             np.testing.assert_allclose(forward, want)
 
 
-# --- out=, in place, views of complex arrays -----------------------------------------------------------
+# --- out=, in place, views of complex arrays ------------------------------------------------------
 
 
 def into_out(x):
@@ -254,7 +258,7 @@ def test_writing_functions(f):
     np.testing.assert_allclose(wg.jvp(f, (x,), (dx,))[1], np.sum(g * dx), rtol=1e-10)
 
 
-# --- refusals ----------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 X = np.arange(1.0, 13.0).reshape(3, 4)
 REFUSED = {
@@ -291,7 +295,7 @@ REFUSED = {
     "np.dot(x, x)": "dot",
     "x @ x": "matmul",
     "np.inner(x, x.T)": "tensordot",
-    "np.tensordot(x, x)[0].sum() + np.tensordot(x, x.T, 2)": "tensordot",
+    "np.tensordot(x, x.T, 2)": "tensordot",
     "np.einsum('ij,jk', x, x)": "einsum",
     "np.einsum('ij->ik', x)": "einsum",
     "np.einsum('...j->j', x)": "einsum",
@@ -347,7 +351,7 @@ def test_what_vmap_refuses_says_what_to_write(line):
         wg.vmap(lambda x: eval(line, {**globals(), "x": x}))(np.stack([X, X]))
 
 
-# --- sets and positions: NumPy's answers -------------------------------------------------------------
+# --- sets and positions: NumPy's answers ----------------------------------------------------------
 
 PLAIN = """
     np.unique(x, return_index=True, return_inverse=True, return_counts=True)
@@ -392,7 +396,7 @@ def test_long_recurrences_in_all_shapes(count):
     x = np.random.default_rng(count).standard_normal((count, 2, 3))
     for axis in range(3):
         with np.errstate(all="ignore"):
-            g = wg.grad(lambda z: np.sum(np.sin(np.cumprod(z, axis))))(x)  # noqa: B023
+            g = wg.grad(lambda z: np.sum(np.sin(np.cumprod(z, axis))))(x)
             y = np.cumprod(x, axis)
         want = np.zeros(x.shape)
         for index in np.ndindex(x.shape):

@@ -9,8 +9,8 @@ import warnings
 
 import numpy as np
 import pytest
-import wengert as wg
 
+import wengert as wg
 from semantics.oracle import gradient
 from wengert.core.box import innermost
 

@@ -298,7 +298,7 @@ def test_bad_input():
         (DataError, "tolerance", {"tolerance": -1.0}),
         (DataError, "patience", {"patience": 0}),
         (DtypeError, "default_rng", {"rng": 3}),
-        (IndexError, "label 7", {"y": y + 6}),
+        (IndexError, "expected 0 to 1", {"y": y + 6}),
         (ValueError, "features", {"x": x[:, :2]}),
     ]
     for error, words, changed in cases:

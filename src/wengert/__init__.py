@@ -14,7 +14,6 @@ from . import numpy
 from .core import errors, tree
 from .core.aval import Aval
 from .core.interpret import in_context
-from .differentiate import numerical
 from .differentiate.custom import checkpoint, custom_jvp, custom_vjp
 from .differentiate.dynamic import array, no_grad
 from .differentiate.forward import jvp, linearize
@@ -29,6 +28,7 @@ __all__ = [
     "Array",
     "Aval",
     "array",
+    "check_grads",
     "checkpoint",
     "custom_jvp",
     "custom_vjp",
@@ -51,7 +51,13 @@ __all__ = [
     "vmap",
 ]
 
-_ON_FIRST_USE = {"nn", "optim", "data", "explain", "scipy", "training"}
+_MODULES = {"nn", "optim", "data", "explain", "scipy", "training"}
+_ON_FIRST_USE = {  # what a plain gradient does not need
+    **{name: name for name in _MODULES},
+    "numerical": "differentiate.numerical",
+    "check_grads": "differentiate.check",
+    "trace": "explain.trace",
+}
 _OTHER_NAMES = {
     "jit": "wengert.compile (static graphs; the next release)",
     "tensor": "wengert.array",
@@ -64,11 +70,8 @@ _OTHER_NAMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _ON_FIRST_USE:
-        return importlib.import_module(f".{name}", __name__)
-    if name == "trace":
-        from .explain.trace import trace
-
-        return trace
+        module = importlib.import_module(f".{_ON_FIRST_USE[name]}", __name__)
+        return getattr(module, name) if name in ("check_grads", "trace") else module
     if name in _OTHER_NAMES:
         raise AttributeError(f"wengert has no {name!r}: here it is {_OTHER_NAMES[name]}")
     raise AttributeError(f"module 'wengert' has no attribute {name!r}")

@@ -257,3 +257,50 @@ def test_primitives_pickle_by_name():
 
     for primitive in REGISTRY.values():
         assert pickle.loads(pickle.dumps(primitive)) is primitive
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+def test_an_argument_named_twice_is_refused():
+    for argnums in ((0, 0), (0, -2)):
+        with pytest.raises(wg.errors.ShapeError, match="twice"):
+            wg.grad(lambda x, y: x * y, argnums=argnums)(2.0, 3.0)
+
+
+def test_a_function_that_writes_into_its_argument():
+    """The derivative is that of the program; the user's array stays as it is."""
+
+    def f(x):
+        x[0] = x[1] * 2
+        x *= 3
+        return np.sum(x**2)
+
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_allclose(wg.grad(f)(x), [0, 180, 54])
+    assert wg.jvp(f, (x,), (np.ones(3),))[1] == 234
+    np.testing.assert_allclose(wg.vmap(wg.grad(f))(np.stack([x, x])), [[0, 180, 54]] * 2)
+    np.testing.assert_array_equal(x, [1, 2, 3])
+
+
+def test_empty_batches():
+    def f(x):
+        return np.sum(np.sin(x) * x)
+
+    assert wg.vmap(f)(np.zeros((0, 3))).shape == (0,)
+    assert wg.vmap(wg.grad(f))(np.zeros((0, 3))).shape == (0, 3)
+
+
+def test_an_index_that_differs_between_examples():
+    x = np.array([1.0, 2.0, 3.0])
+    rows = np.array([0, 2, 2])
+    g = wg.grad(lambda z: np.sum(wg.vmap(lambda i: z[i] ** 2)(rows)))(x)
+    np.testing.assert_allclose(g, [2, 0, 12])
+
+
+@pytest.mark.parametrize("kind", [">f8", "f2", "g"])
+def test_other_floating_dtypes_keep_theirs(kind):
+    x = np.array([1.0, 2.0], kind)
+    g = wg.grad(lambda z: np.sum(z * z))(x)
+    np.testing.assert_array_equal(g, [2, 4])
+    assert g.dtype == x.dtype

@@ -95,7 +95,7 @@ MOVED = [
     "np.tril(np.outer({v}, {v}))",
     "np.diagonal(np.outer({v}, {v}))",
     "np.trace(np.outer({v}, {v}))",
-    "np.cross({v}.ravel()[:3], np.arange(3.0))",
+    "np.cross(np.ones(3) * {v}.ravel()[0], np.arange(3.0))",
     "np.kron({v}, {v}.ravel()[:2])",
     "np.convolve({v}.ravel(), [1.0, 0.5])",
 ]

@@ -29,6 +29,12 @@ class Locked:
         self.chain: list[np.ndarray] = []
         link: Any = array
         with _lock:
+            if link.base is None and id(link) not in _counts:  # the common case
+                if link.flags.writeable:
+                    link.setflags(write=False)
+                    _counts[id(link)] = [link, 1, []]
+                    self.chain.append(link)
+                return
             while isinstance(link, np.ndarray):
                 if id(link) in _counts:
                     _counts[id(link)][1] += 1

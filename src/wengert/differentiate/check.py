@@ -1,104 +1,38 @@
 """``check_grads``: forward mode, reverse mode and differences hold each other to account.
 
-What a check consists of, from the bottom: ``ladder`` has the differences and says what they prove;
-``jitter`` how much rounding may do; ``subject`` is the function as the checks see it; ``trial`` one
-comparison along one direction; ``culprit`` finds the operation that is wrong. Here are the orders
-and compositions, the report and the errors. Layer: the modes, and those files.
+What a check consists of, in ``checking/`` from the bottom: ``ladder`` has the differences,
+``verdict`` says what they prove, ``jitter`` how much rounding may do; ``subject`` is the function
+as the checks see it, ``trial`` one comparison along one direction; ``culprit`` finds the operation
+that is wrong, ``report`` has the words. Here are the orders and compositions. Layer: the modes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import DtypeError, GradientError, ShapeError, WengertError, describe
-from .culprit import BOTH, Culprit, examine
-from .ladder import Finding
-from .subject import FORWARD, REVERSE, Subject, as_leaves, as_vector, cast_like, copies
-from .subject import flat_function, is_uneven, promoted
-from .trial import DOT, VALUE, Outcome, Trial
+from .checking.culprit import examine
+from .checking.report import BRANCH, ROUGH, Kink, Line, Report, kink, sentence, title, unnamed, why
+from .checking.subject import (
+    FORWARD,
+    REVERSE,
+    Subject,
+    as_leaves,
+    as_vector,
+    cast_like,
+    flat_function,
+    is_uneven,
+    promoted,
+)
+from .checking.trial import VMAP, Outcome, Trial
 
-MODES = (FORWARD, REVERSE)
+__all__ = ["Kink", "Line", "Report", "check_grads"]
+MODES = (FORWARD, REVERSE, VMAP)
 NEAR = (2.0**-8, -(2.0**-8), 2.0**-12, -(2.0**-12), 2.0**-16)  # how far to move from a kink
-ROUGH = {
-    "kink": "kink",
-    "step": "step",
-    "infinite": "infinite slope",
-    "edge": "edge of the domain",
-    "differs": "kink",
-}
-
-
-@dataclass(frozen=True)
-class Line:
-    """One composition of modes: its name, order, largest relative disagreement, directions."""
-
-    name: str
-    order: int
-    disagreement: float
-    directions: int
-
-
-@dataclass(frozen=True)
-class Kink:
-    """A place where a derivative does not exist.
-
-    Attributes:
-        kind: ``"kink"``, ``"step"``, ``"infinite slope"`` or ``"edge of the domain"``.
-        operation: the primitive, or ``"a branch of the program"``.
-        where: its line, ``file:line``.
-        position: the element of its result; None where it is not known.
-        order: of the derivative that does not exist.
-    """
-
-    kind: str
-    operation: str
-    where: str
-    position: tuple[int, ...] | None
-    order: int
-
-    def __str__(self) -> str:
-        at = f" at element {list(self.position)}" if self.position else ""
-        called = f", called at {self.where}" if self.where else ""
-        return f"{self.kind} of {self.operation}{at}{called} (order {self.order})"
-
-
-@dataclass(frozen=True, repr=False)
-class Report:
-    """What ``check_grads`` found; true if every composition was held against differences.
-
-    Attributes:
-        lines: the compositions of modes, each with its largest relative disagreement.
-        kinks: where the function has no derivative; the engine's value lies between the one-sided
-            slopes there, and the rest of the check ran at a point near by.
-        undecided: what could not be checked, and why, in words.
-    """
-
-    lines: tuple[Line, ...]
-    kinks: tuple[Kink, ...] = ()
-    undecided: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return not self.undecided
-
-    def __str__(self) -> str:
-        width = max((len(line.name) for line in self.lines), default=0)
-        head = "check_grads: " + ("all agree" if self else "not all could be checked")
-        rows = [
-            f"  {line.name:{width}}  {line.disagreement:.1e} in {line.directions} direction"
-            + ("s" if line.directions != 1 else "")
-            for line in self.lines
-            if line.directions
-        ]
-        rows += [f"  {kink}" for kink in self.kinks]
-        rows += [f"  undecided: {reason}" for reason in self.undecided]
-        return "\n".join([head, *rows])
-
-    __repr__ = __str__
 
 
 def check_grads(
@@ -106,7 +40,7 @@ def check_grads(
     args: tuple[Any, ...],
     *,
     order: int = 2,
-    modes: Sequence[str] = MODES,
+    modes: Sequence[str] = (FORWARD, REVERSE),
     seed: int = 0,
 ) -> Report:
     """Check the derivatives of ``f`` at ``args``: every mode against the other and differences.
@@ -120,7 +54,8 @@ def check_grads(
             array in it. It runs some dozens of times, and must give the same each time.
         args: the tuple of its arguments; integers in them are constants.
         order: 1 for first derivatives, 2 for second ones too, and so on.
-        modes: ``"forward"`` and ``"reverse"``, or one of them.
+        modes: ``"forward"`` and ``"reverse"``, or one of them; ``"vmap"`` holds the batching rules
+            against one example at a time.
         seed: of the random directions.
 
     Returns:
@@ -170,7 +105,7 @@ def _checked(f: Any, args: Any, order: Any, modes: Any) -> tuple[str, ...]:
     unknown = [mode for mode in given if mode not in MODES]
     if unknown or not given:
         raise ShapeError(
-            f"check_grads: modes is {modes!r}, expected 'forward', 'reverse' or both, as a tuple"
+            f"check_grads: modes is {modes!r}, expected a tuple of 'forward', 'reverse', 'vmap'"
         )
     return tuple(mode for mode in MODES if mode in given)
 
@@ -213,8 +148,9 @@ class Check:
 
     def run(self) -> Report:
         """Every order, every composition."""
+        modes = [mode for mode in self.modes if mode != VMAP]
         for order in range(1, self.order + 1):
-            for path in product(self.modes, repeat=order - 1):
+            for path in product(modes, repeat=order - 1):
                 self.compose(path)
         undecided = tuple(dict.fromkeys(self.undecided))
         return Report(tuple(self.lines), tuple(dict.fromkeys(self.kinks)), undecided)
@@ -242,9 +178,9 @@ class Check:
             found = [trial.outcomes(self.modes) for trial in trials]
         fine = [outcomes for outcomes in found if _fine(outcomes)]
         doubtful = [o for outcomes in found for o in outcomes if not o.is_fine]
-        if doubtful and (not fine or any(o.is_wrong for o in doubtful)):
-            if not self.explained(doubtful, path):
-                return False
+        suspicious = doubtful and (not fine or any(o.is_wrong for o in doubtful))
+        if suspicious and not self.explained(doubtful, path):
+            return False
         for mode in self.modes:
             own = [o.finding for outcomes in fine for o in outcomes if o.what == mode]
             worst = max((f.disagreement for f in own if np.isfinite(f.error)), default=0.0)
@@ -270,7 +206,7 @@ class Check:
             raise GradientError("check_grads: " + unnamed(bad, path))
         if not kinks and any(f.is_rough for f in findings):
             kind = next(ROUGH[f.kind] for f in findings if f.is_rough)
-            kinks = [Kink(kind, "a branch of the program", "", None, len(path) + 1)]
+            kinks = [Kink(kind, BRANCH, "", None, len(path) + 1)]
         for outcome in bad:
             claim = outcome.finding.claim
             if np.isnan(claim) or (np.isinf(claim) and outcome.finding.kind != "infinite"):
@@ -279,8 +215,8 @@ class Check:
         self.kinks += [k for k in kinks if (k.operation, k.where) not in known or k.order == 1]
         if kinks and not self.moved:
             return False
-        why = "not smooth at the point, nor near by" if kinks else _why(findings[0])
-        self.undecided.append(f"{title(path)}: {why}")
+        reason = "not smooth at the point, nor near by" if kinks else why(findings[0])
+        self.undecided.append(f"{title(path)}: {reason}")
         return True
 
     def require_finite(self, trial: Trial, path: tuple[str, ...]) -> None:
@@ -308,7 +244,7 @@ class Check:
                 leaves = [cast_like(x, like) for x, like in zip(low, subject.leaves, strict=True)]
             try:
                 with np.errstate(all="ignore"):
-                    y = as_vector(subject.value(copies(leaves)))
+                    y = as_vector(subject.value(leaves))
             except (ValueError, ArithmeticError):
                 continue
             if y.shape == trial.y.shape and np.isfinite(y[trial.keep]).all():
@@ -319,83 +255,3 @@ class Check:
 
 def _fine(outcomes: Sequence[Outcome]) -> bool:
     return all(outcome.is_fine for outcome in outcomes)
-
-
-# --- words -------------------------------------------------------------------------------------
-
-
-def title(path: Sequence[str], mode: str = "") -> str:
-    """``"reverse over forward"`` for ``mode`` on top of ``path``."""
-    return " over ".join(filter(None, [mode, *path[::-1]])) or "first derivatives"
-
-
-def kink(culprit: Culprit, order: int) -> Kink:
-    """A rough place for the report."""
-    kind = ROUGH[culprit.finding.kind]
-    return Kink(kind, culprit.operation, culprit.where, culprit.position, order)
-
-
-def sentence(culprit: Culprit, path: Sequence[str]) -> str:
-    """What is wrong, with the operation, its line, the rule and the numbers."""
-    f, at = culprit.finding, f", called at {culprit.where}" if culprit.where else ""
-    if culprit.operation == "stop_gradient":
-        return (
-            f"stop_gradient{at}, cuts a derivative that differences see ({f.slope:.6g}): f can be "
-            "checked only where what is cut is a constant; pass it to f as an argument"
-        )
-    sides = [FORWARD, REVERSE] if culprit.side == BOTH else [culprit.side]
-    modes = " and ".join(title(path, side) for side in sides) + (" mode" if not path else "")
-    rule = "both rules give" if culprit.side == BOTH else f"the {culprit.side} rule gives"
-    which = "" if culprit.input is None else f", input {culprit.input}"
-    element = f" of element {list(culprit.position)}" if culprit.position else ""
-    unit = f"{'second' if len(path) == 1 else 'higher'} {culprit.unit}" if path else culprit.unit
-    other = f"in float64 it is {f.slope:.6g}" if culprit.precision else _differences(f)
-    single = f" in {culprit.precision}" if culprit.precision else ""
-    text = (
-        f"{modes} {'is' if len(sides) == 1 else 'are'} wrong{single} at operation "
-        f"{culprit.operation}{which}{at}: for the {unit}{element} {rule} {f.claim:.6g}, {other}"
-    )
-    if f.slope and np.isfinite(f.claim):
-        text += f" (ratio {f.claim / f.slope:.4g})"
-    if culprit.inside is not None:
-        inner = culprit.inside
-        text += f"; in its rules the fault is at operation {inner.operation}"
-        text += f", called at {inner.where}" if inner.where else ""
-    return text
-
-
-def _differences(f: Finding) -> str:
-    error = f" ± {f.error:.1g}" if np.isfinite(f.error) else ""
-    if np.isfinite(f.left):
-        return f"differences give {f.left:.6g} on the left and {f.right:.6g} on the right"
-    return f"differences give {f.slope:.6g}{error}"
-
-
-def unnamed(bad: Sequence[Outcome], path: Sequence[str]) -> str:
-    """A disagreement that no single operation explains."""
-    outcome = next(o for o in bad if o.finding.kind == "differs")
-    f = outcome.finding
-    if outcome.what == VALUE:
-        numbers = f"the value under differentiation is {f.claim:.9g}, on plain NumPy {f.slope:.9g}"
-    elif outcome.what == DOT:
-        numbers = (
-            f"for <w, J v> {title(path, FORWARD)} gives {f.claim:.9g}, "
-            f"{title(path, REVERSE)} {f.slope:.9g}"
-        )
-    elif outcome.precision:
-        numbers = f"{title(path, outcome.what)} gives {f.claim:.6g} in float32, {f.slope:.6g} in float64"
-    else:
-        numbers = f"for <w, J v> {title(path, outcome.what)} gives {f.claim:.6g}, {_differences(f)}"
-    return (
-        f"{numbers}, but every operation is right on its own. What f reads with .item(), .tolist() "
-        "or .numpy() is a constant to derivatives; else what combines the operations is wrong "
-        "(changes in place, views, the order of the sweep): please report it"
-    )
-
-
-def _why(f: Finding) -> str:
-    if not np.isfinite(f.claim):
-        return f"the derivative is {f.claim}, and differences say nothing"
-    return "no scale of differences is accurate enough: rounding in f is too large beside its slope"
-
-

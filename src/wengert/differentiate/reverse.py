@@ -304,6 +304,8 @@ def check_arguments(args: Sequence[Any], positions: Sequence[int]) -> None:
                 f"grad: argument {i} is {describe(args[i])}, which has no derivative; give a "
                 "float: 3.0 instead of 3, or x.astype(float)"
             )
+    if len({i % len(args) for i in positions}) < len(positions):
+        raise ShapeError(f"grad: argnums={positions} names an argument twice")
 
 
 ATOMIC = (Box, np.ndarray, np.generic, int, float, complex)

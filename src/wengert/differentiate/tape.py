@@ -212,7 +212,7 @@ class Tape(Interpreter):
             values.append(arg)
             parents.append(node)
         if mask and primitive.residual is not None:
-            return self._with_rule(primitive, values, parents, params)
+            return self._with_rule(primitive, values, parents, params, plain)
         if plain:
             y = apply(primitive, values, params)
         else:
@@ -241,15 +241,32 @@ class Tape(Interpreter):
         return array
 
     def _with_rule(
-        self, primitive: Primitive, values: Any, parents: Any, params: dict[str, Any]
+        self,
+        primitive: Primitive,
+        values: Any,
+        parents: Any,
+        params: dict[str, Any],
+        plain: bool,
     ) -> Any:
         """An application whose rule says what to save; it runs under the parent."""
         assert primitive.residual is not None
-        with under(self.parent or self):
-            y, saved = primitive.residual(values, params)
+        if plain and not primitive.calls_user:
+            y, saved = residual_of(primitive, values, params)
+        else:
+            with under(self.parent or self):
+                y, saved = primitive.residual(values, params)
         if type(y) is tuple and any(isinstance(part, Box) and part._owner is self for part in y):
             raise escaped(next(part for part in y if isinstance(part, Box)), primitive)
         return wrap(self, y, node_for(primitive, parents, saved, params, y))
+
+
+def residual_of(primitive: Primitive, values: Any, params: dict[str, Any]) -> tuple[Any, Any]:
+    """``primitive.residual`` of plain values, NumPy's complaints named after the operation."""
+    assert primitive.residual is not None
+    try:
+        return primitive.residual(values, params)  # type: ignore[no-any-return]
+    except _errors as error:
+        raise operation_error(primitive.name, values, error) from error
 
 
 def wrap(tape: Tape, y: Any, node: Node | None) -> Any:

@@ -13,7 +13,7 @@ from ..core.errors import DtypeError, ReadOnlyError, ShapeError
 from ..ops import inplace
 from ..ops.array import Array, View, view
 
-MISSING = np._NoValue  # type: ignore[attr-defined]
+MISSING = np._NoValue
 
 
 def as_array(x: Any) -> Any:

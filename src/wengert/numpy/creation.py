@@ -87,7 +87,8 @@ def linspace(
     start, stop = as_array(start), as_array(stop)
     pieces = count - 1 if endpoint else count
     width = stop - start
-    places = np.arange(count, dtype=np.float64).reshape((-1,) + (1,) * len(width.shape))
+    kind = np.result_type(start.dtype, stop.dtype, 1.0)
+    places = np.arange(count).astype(kind).reshape((-1,) + (1,) * len(width.shape))
     step = width / pieces if pieces > 0 else width * np.nan
     result = places * step + start if pieces > 0 else places * width + start
     if endpoint and count > 1:
@@ -125,6 +126,6 @@ def geomspace(
 ) -> Any:
     start, stop = as_array(start) * 1.0, as_array(stop) * 1.0
     ratio = stop / start
-    places = np.linspace(np.zeros(ratio.shape), np.ones(ratio.shape), num, endpoint, axis=axis)
+    places = np.linspace(0.0, np.ones(ratio.shape, ratio.dtype), num, endpoint, axis=axis)
     result = np.expand_dims(start, axis) * np.expand_dims(ratio, axis) ** places
     return result if dtype is None else result.astype(dtype)

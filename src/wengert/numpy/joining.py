@@ -177,13 +177,13 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
                 f"split: {total} elements can't be split in {count} equal parts; np.array_split "
                 "makes unequal ones"
             )
-    return array_split(ary, indices_or_sections, axis)
+    return array_split(ary, indices_or_sections, axis)  # type: ignore[no-any-return]
 
 
 def _split_along(name: str, ary: Any, sections: Any, axis: int) -> list[Any]:
     if ary.ndim <= axis:
         raise ShapeError(f"{name}: got an array of shape {ary.shape}, expected {axis + 1} axes")
-    return split(ary, sections, axis)
+    return split(ary, sections, axis)  # type: ignore[no-any-return]
 
 
 @implements(np.hsplit)

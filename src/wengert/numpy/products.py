@@ -159,4 +159,4 @@ def cross(
 def _components(x: Any) -> tuple[Any, Any, Any]:
     """The three components; a vector in the plane has none upwards."""
     parts = [x[(slice(None),) * (x.ndim - 1) + (k,)] for k in range(x.shape[-1])]
-    return (*parts, 0) if len(parts) == 2 else tuple(parts)  # type: ignore[return-value]
+    return (*parts, 0) if len(parts) == 2 else tuple(parts)

@@ -24,7 +24,10 @@ def masked(name: str, a: Any, where: Any, neutral: Any) -> Any:
     if where is True or not given(where):
         return a
     where = as_array(where)
-    if np.broadcast_shapes(where.shape, a.shape) != a.shape:
+    fits = where.ndim <= a.ndim and all(
+        n in (1, m) for n, m in zip(where.shape[::-1], a.shape[::-1], strict=False)
+    )
+    if not fits:
         raise ShapeError(f"{name}: where has shape {where.shape}, the array {a.shape}")
     return np.where(where, a, neutral)
 
@@ -176,14 +179,14 @@ def _truth(
 
 
 @implements(np.any)
-def any(
+def any_(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING, *, where: Any = MISSING
 ) -> Any:
     return finished("any", out, _truth("any", reduction.any, False, a, axis, keepdims, where))
 
 
 @implements(np.all)
-def all(
+def all_(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING, *, where: Any = MISSING
 ) -> Any:
     return finished("all", out, _truth("all", reduction.all, True, a, axis, keepdims, where))

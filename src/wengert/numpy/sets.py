@@ -96,8 +96,8 @@ def diag_indices_from(arr: Any) -> Any:
 
 
 @implements(np.einsum_path)
-def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = False) -> Any:
-    shapes = [
+def einsum_path(*operands: Any, optimize: Any = "greedy") -> Any:
+    shapes: Any = [
         np.broadcast_to(np.zeros(()), x.shape) if hasattr(x, "shape") else x for x in operands
     ]
-    return np.einsum_path(*shapes, optimize=optimize, einsum_call=einsum_call)
+    return np.einsum_path(*shapes, optimize=optimize)

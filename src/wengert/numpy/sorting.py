@@ -238,7 +238,7 @@ def histogram(
     a = np.ravel(as_array(a))
     values = plain(a, "np.histogram")
     plain_bins = plain(bins, "bins") if isinstance(bins, Box) else bins
-    limits = None if range is None else tuple(float(plain(end, "range")) for end in range)
+    limits: Any = None if range is None else tuple(float(plain(end, "range")) for end in range)
     _, edges = np.histogram(values, plain_bins, limits)
     traced = _edges(a, bins, range, edges)
     if weights is None:

@@ -15,7 +15,13 @@ import numpy as np
 
 from ..core import interpret
 from ..core.box import BATCHED, PYTHON_SCALARS, Box, innermost
-from ..core.errors import ConversionError, DtypeError, UnsupportedError
+from ..core.errors import (
+    ConversionError,
+    DtypeError,
+    UnsupportedError,
+    WengertError,
+    operation_error,
+)
 from ..core.primitive import Primitive
 from . import arithmetic as ar
 from . import indexing, inplace
@@ -28,6 +34,7 @@ UNARY: dict[
 ] = {}  # of UFUNCS: those whose value is the ufunc itself, of one argument
 UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+CALLS_USER = {np.apply_along_axis, np.piecewise}  # whose exceptions are the user's own
 
 
 def enter_ufuncs(table: dict[Any, Callable[..., Any]]) -> None:
@@ -139,7 +146,12 @@ class Array(Operators, Methods, Box):
                 f"{name}: wengert has no derivative of it yet. Write it with the functions that "
                 "wengert.numpy lists, or, if it needs no derivative, call it on x.numpy()"
             )
-        return implementation(*args, **kwargs)
+        try:
+            return implementation(*args, **kwargs)
+        except (ValueError, TypeError, IndexError) as error:
+            if isinstance(error, WengertError) or function in CALLS_USER:
+                raise
+            raise operation_error(function.__name__, args, error) from error
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self._holds_derivative():

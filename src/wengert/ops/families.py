@@ -65,9 +65,9 @@ def names_read(partial: Callable[..., Any], names: Sequence[str]) -> tuple[int, 
     """Positions in ``(None, y, *xs)`` of what ``partial`` names as its parameters."""
     if isinstance(partial, NotDifferentiable):
         return ()
-    return tuple(
-        1 if name == "y" else 2 + names.index(name) for name in signature(partial).parameters
-    )
+    code = getattr(partial, "__code__", None)  # faster than inspect, which import time would feel
+    own = code.co_varnames[: code.co_argcount] if code else tuple(signature(partial).parameters)
+    return tuple(1 if name == "y" else 2 + names.index(name) for name in own)
 
 
 def _reader(partial: Callable[..., Any], reads: tuple[int, ...]) -> Callable[[Any], Any]:

@@ -48,6 +48,9 @@ def _refuse(z: Any, labels: Any) -> None:
         )
 
 
+UNSIGNED = {np.dtype(f"i{size}"): np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
+
+
 def _forward(z: Any, labels: Any, mean: bool, residue: bool) -> tuple[Any, Any]:
     """The loss, log Σ exp(z) - z[label] of each row or their mean; and softmax - onehot if asked.
 
@@ -56,27 +59,25 @@ def _forward(z: Any, labels: Any, mean: bool, residue: bool) -> tuple[Any, Any]:
     z, labels = np.asarray(z), np.asarray(labels)
     if z.shape[:-1] != labels.shape or z.dtype.kind != "f" or labels.dtype.kind not in "iu":
         _refuse(z, labels)
-    count = labels.size
-    rows, flat = z.reshape(count, z.shape[-1]), labels.reshape(count)
-    numbers = np.arange(count)
-    shifted = rows - np.maximum.reduce(rows, axis=1, keepdims=True)
-    try:
-        picked = shifted[numbers, flat]
-    except IndexError:
+    count, classes = labels.size, z.shape[-1]
+    flat = labels.reshape(count)
+    natural = flat.view(UNSIGNED.get(flat.dtype, flat.dtype))  # a negative label is a large one
+    if not count or np.maximum.reduce(natural) >= classes:
         _refuse(z, labels)
-        raise
-    if not count or np.minimum.reduce(flat) < 0:
-        _refuse(z, labels)
-    np.exp(shifted, out=shifted)
-    sums = np.add.reduce(shifted, axis=1, keepdims=True)
-    losses = np.log(sums[:, 0])
+    places = flat + np.arange(0, count * classes, classes)
+    rows = z.reshape(count, classes)
+    p = rows - np.maximum.reduce(rows, axis=1, keepdims=True)
+    picked = p.reshape(-1)[places]
+    np.exp(p, out=p)
+    sums = np.add.reduce(p, axis=1)
+    losses = np.log(sums)
     losses -= picked
     y = np.add.reduce(losses) / count if mean else losses.reshape(labels.shape)[()]
     if not residue:
         return y, None
-    shifted /= sums
-    shifted[numbers, flat] -= 1
-    return y, shifted.reshape(z.shape)
+    p /= sums[:, None]
+    p.reshape(-1)[places] -= 1
+    return y, p.reshape(z.shape)
 
 
 def _residue(z: Any, labels: Any) -> Any:

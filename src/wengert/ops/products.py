@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.aval import Aval
 from ..core.box import shape_of
-from ..core.primitive import Doc
+from ..core.primitive import Doc, Primitive
 from .families import bilinear
 from .fitting import unbroadcast
 
@@ -78,7 +78,7 @@ def _matmul_infer(a: Aval, b: Aval) -> Aval:
     return Aval(shape, np.result_type(a.dtype, b.dtype))
 
 
-matmul = bilinear(
+matmul: Primitive = bilinear(
     name="matmul",
     value=np.matmul,
     ufunc=np.matmul,
@@ -157,7 +157,7 @@ def _einsum_infer(x: Aval, y: Aval, a: str, b: str, out: str) -> Aval:
     return Aval(tuple(lengths[k] for k in out), np.result_type(x.dtype, y.dtype))
 
 
-einsum = bilinear(
+einsum: Primitive = bilinear(
     name="einsum",
     value=_einsum_value,
     transposes=(

@@ -40,10 +40,10 @@ def _draws(rng: Any) -> Any:
 
 
 def _sum_value(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
 
-sum = linear(
+sum: Primitive = linear(
     name="sum",
     value=_sum_value,
     transpose=lambda i, gy, into, params: np.broadcast_to(
@@ -64,7 +64,7 @@ def _ties(y: Any, x: Any, axis: Any) -> Any:
     return hit / np.sum(hit, axis=normal_axes(axis, len(shape_of(x))), keepdims=True)
 
 
-max = reduction(
+max: Primitive = reduction(
     name="max",
     value=np.maximum.reduce,
     partial=_ties,
@@ -73,7 +73,7 @@ max = reduction(
     doc=Doc("Largest element along axes.", kinks="shared equally between equal elements"),
     samples=_draws,
 )
-min = reduction(
+min: Primitive = reduction(
     name="min",
     value=np.minimum.reduce,
     partial=_ties,
@@ -143,7 +143,7 @@ def _along_draws(rng: Any, count: int = 1) -> Any:
     ]
 
 
-cumsum = linear(
+cumsum: Primitive = linear(
     name="cumsum",
     value=_cumulative(np.cumsum),
     transpose=lambda i, gy, into, params: cumsum(
@@ -224,7 +224,7 @@ def _recurrence_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     return fit(_product(gb, before, absorbs), node.parents[0])
 
 
-recurrence = general(
+recurrence: Primitive = general(
     name="recurrence",
     value=_recurrence_value,
     jvp=_recurrence_jvp,
@@ -256,7 +256,7 @@ def _cumprod_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     return fit(_product(g, _conj(neighbour(y, axis, 1, reverse)), masked), node.parents[0])
 
 
-cumprod = general(
+cumprod: Primitive = general(
     name="cumprod",
     value=_cumulative(np.cumprod),
     jvp=_cumprod_jvp,
@@ -286,7 +286,7 @@ def _others(y: Any, x: Any, axis: Any) -> Any:
     return np.transpose(np.reshape(left * right, lengths), tuple(np.argsort(order)))
 
 
-prod = reduction(
+prod: Primitive = reduction(
     name="prod",
     value=np.multiply.reduce,
     partial=_others,

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.aval import Aval
 from ..core.box import shape_of
 from ..core.interpret import bind
-from ..core.primitive import Doc
+from ..core.primitive import Doc, Primitive
 from .families import linear
 from .fitting import unbroadcast
 
@@ -20,7 +20,7 @@ def inverse(axes: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-reshape = linear(
+reshape: Primitive = linear(
     name="reshape",
     value=lambda x, shape: np.reshape(x, shape),
     transpose=lambda i, gy, into, params: np.reshape(gy, into.shape),
@@ -32,7 +32,7 @@ reshape = linear(
         ((rng.standard_normal(()),), {"shape": (1, 1)}),
     ],
 )
-transpose = linear(
+transpose: Primitive = linear(
     name="transpose",
     value=lambda x, axes: np.transpose(x, axes),
     transpose=lambda i, gy, into, params: np.transpose(gy, inverse(params["axes"])),
@@ -44,7 +44,7 @@ transpose = linear(
     samples=lambda rng: [((rng.standard_normal((2, 3, 4)),), {"axes": (2, 0, 1)})],
     notation="{0}ᵀ",
 )
-broadcast_to = linear(
+broadcast_to: Primitive = linear(
     name="broadcast_to",
     value=lambda x, shape: np.broadcast_to(x, shape),
     transpose=lambda i, gy, into, params: unbroadcast(gy, into.shape),
@@ -79,7 +79,7 @@ def _examples(xs: Sequence[Any], batched: Sequence[bool], size: int) -> list[Any
     ]
 
 
-concatenate = linear(
+concatenate: Primitive = linear(
     name="concatenate",
     value=lambda *xs, axis, starts: np.concatenate(xs, axis=axis),
     transpose=_concatenate_transpose,
@@ -102,7 +102,7 @@ concatenate = linear(
         ((rng.standard_normal(0), rng.standard_normal(2)), {"axis": 0, "starts": (0, 0)}),
     ],
 )
-stack = linear(
+stack: Primitive = linear(
     name="stack",
     value=lambda *xs, axis: np.stack(xs, axis=axis),
     transpose=lambda i, gy, into, params: _part(gy, params["axis"], i),
@@ -136,7 +136,7 @@ def _diagonal_infer(x: Aval, offset: int) -> Aval:
     return Aval((*x.shape[:-2], max(0, min(n + min(offset, 0), m - max(offset, 0)))), x.dtype)
 
 
-diagonal = linear(
+diagonal: Primitive = linear(
     name="diagonal",
     value=lambda x, offset: np.diagonal(x, offset, -2, -1).copy(),
     transpose=lambda i, gy, into, params: embed_diagonal(gy, shape=into.shape[-2:], **params),
@@ -148,7 +148,7 @@ diagonal = linear(
         for shape, offset in [((3, 3), 0), ((2, 3, 4), 1), ((4, 2), -1), ((2, 3), -2)]
     ],
 )
-embed_diagonal = linear(
+embed_diagonal: Primitive = linear(
     name="embed_diagonal",
     value=_embed_value,
     transpose=lambda i, gy, into, params: diagonal(gy, offset=params["offset"]),
@@ -170,7 +170,7 @@ def _from_parts_value(x: Any, y: Any) -> Any:
     return result[()]
 
 
-from_parts = linear(
+from_parts: Primitive = linear(
     name="from_parts",
     value=_from_parts_value,
     transpose=lambda i, gy, into, params: np.imag(gy) if i else np.real(gy),

@@ -36,7 +36,7 @@ def _rows(rng: Any) -> Any:
     return rng.standard_normal((3, 4))
 
 
-argsort = _constant(
+argsort: Primitive = _constant(
     "argsort",
     lambda x, axis, kind=None, stable=None: np.argsort(x, axis=axis, kind=kind, stable=stable),
     "The positions that sort the elements along an axis.",
@@ -44,7 +44,7 @@ argsort = _constant(
     infer=lambda x, axis, **params: Aval(x.shape, POSITIONS),
     samples=lambda rng: [((_rows(rng),), {"axis": axis}) for axis in (0, 1)],
 )
-argpartition = _constant(
+argpartition: Primitive = _constant(
     "argpartition",
     lambda x, axis, kth: np.argpartition(x, kth, axis=axis),
     "The positions that put the elements `kth` of an axis in their sorted place, smaller ones "
@@ -72,7 +72,7 @@ def _searchsorted_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]
     return bind(searchsorted, *same, **{**params, "stacked": params.get("stacked", 0) + 1})
 
 
-searchsorted = _constant(
+searchsorted: Primitive = _constant(
     "searchsorted",
     _searchsorted_value,
     "Where the elements of v would stand in the sorted a; both with `stacked` leading axes in "
@@ -103,7 +103,7 @@ def _no_shape(*avals: Aval, **params: Any) -> tuple[Aval, ...]:
     raise UnsupportedError("the shape of this result depends on the values")
 
 
-nonzero = _constant(
+nonzero: Primitive = _constant(
     "nonzero",
     lambda x: np.nonzero(x),
     "The positions of the elements that are not zero: an array for each axis.",
@@ -127,7 +127,7 @@ def _unique_value(
     )[1:]
 
 
-unique_positions = _constant(
+unique_positions: Primitive = _constant(
     "unique_positions",
     _unique_value,
     "Of the sorted distinct elements: where each comes first, which one every element is, and how "

@@ -1,4 +1,4 @@
-"""One trial of ``check_grads``: a subject along one random direction, each mode against differences.
+"""One trial of ``check_grads``: a subject along one random direction, modes against differences.
 
 Forward mode gives <w, J v>, reverse mode <Jᵀw, v>, differences the slope of <w, f(x + t v)>, for a
 random direction v and random weights w. How much rounding may part them is computed: from the
@@ -7,23 +7,25 @@ terms of the sums at first; where that is not enough, by Monte Carlo arithmetic 
 float32 is checked in two steps: the rules on float64 copies of the arguments, against differences,
 sharply; then what float32 gives against what float64 gave, within what float32 arithmetic, played
 in float64, may change.
+
+Layer: the modes and ``vmap``, over the files beside this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from .forward import jvp
+from ...vectorize import vmap
+from ..forward import jvp
+from ..reverse import vjp
 from .jitter import plain, samples
-from .ladder import GLANCE, MULTIPLE, Finding, Ladder, Vector, classify, judge
-from .reverse import vjp
+from .ladder import GLANCE, WINDOW, Ladder, Vector
 from .subject import (
     FORWARD,
-    REVERSE,
     Subject,
     as_leaves,
     as_vector,
@@ -35,9 +37,10 @@ from .subject import (
     shortened,
     units,
 )
+from .verdict import MULTIPLE, Finding, classify, judge
 
 SPARE = 8  # digits of x, in base 2, that the smallest step leaves alone
-VALUE, DOT = "value", "dot"
+VALUE, DOT, VMAP = "value", "dot", "vmap"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Outcome:
     """What came of one comparison.
 
     what: a mode against differences; ``"dot"``: forward against reverse; ``"value"``: the value
-    under differentiation against plain NumPy's. precision: ``"float32"`` where it is about that.
+    under differentiation against plain NumPy's; ``"vmap"``: three examples at once against one at
+    a time. precision: ``"float32"`` where it is about that.
     """
 
     what: str
@@ -61,6 +65,16 @@ class Outcome:
     def is_wrong(self) -> bool:
         """Whether they contradict each other."""
         return self.finding.kind == "differs"
+
+
+@dataclass(frozen=True)
+class Number:
+    """What a mode gives: the vector, the number that is compared, and what rounding may change."""
+
+    mode: str
+    vector: Vector
+    value: float
+    slack: float
 
 
 class Trial:
@@ -87,8 +101,9 @@ class Trial:
 
     def _weights(self, rng: np.random.Generator) -> Vector:
         """Random weights that give each leaf of the result the same say in the slope."""
-        self.ladder.rungs(4)
-        moves = np.abs(self.ladder.ahead[4] - self.y)
+        self.ladder.rungs(WINDOW)
+        with np.errstate(all="ignore"):
+            moves = np.abs(self.ladder.ahead[WINDOW] - self.y)
         moves = np.where(np.isfinite(moves), moves, 0.0)
         scale, start = np.ones(self.y.shape), 0
         for count in lengths(self.base):
@@ -98,49 +113,50 @@ class Trial:
         return np.where(self.keep, short(rng, scale), 0.0)
 
     @property
-    def infinite(self) -> Vector:
+    def infinite(self) -> Any:
         """Positions in the result that are not finite, but for infinities that never move."""
-        ahead, behind = self.ladder.ahead[4], self.ladder.behind[4]
+        ahead, behind = self.ladder.ahead[WINDOW], self.ladder.behind[WINDOW]
         constant = np.isinf(self.y) & (ahead == self.y) & (behind == self.y)
         return np.flatnonzero(~self.keep & ~constant)
 
-    # --- what the modes give ----------------------------------------------------------------
+    # --- what the modes give --------------------------------------------------------------------
 
-    def _run(self, mode: str, leaves: Sequence[Any], w: Vector) -> tuple[list[Any], list[Any]]:
+    def _run(self, mode: str, leaves: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """The result of f in ``mode``, and J v or Jᵀ w, at ``leaves``, which may be handles."""
         f, given = self.subject.f, tuple(leaves)
         with np.errstate(all="ignore"):
             if mode == FORWARD:
-                likes = [cast_like(part, plain(leaf)) for part, leaf in zip(self.vs, leaves, strict=True)]
-                ys, ds = jvp(f, given, tuple(likes))
+                vs = as_leaves(self.v, self.subject.leaves)
+                like = [cast_like(v, plain(leaf)) for v, leaf in zip(vs, leaves, strict=True)]
+                ys, ds = jvp(f, given, tuple(like))
                 return ys, ds
             ys, pullback = vjp(f, *given)
-            seeds = [cast_like(part, plain(y)) for part, y in zip(as_leaves(w, self.base), ys, strict=True)]
-            return ys, list(pullback(seeds))
+            ws = as_leaves(self.w, self.base)
+            return ys, list(pullback([cast_like(w, plain(y)) for w, y in zip(ws, ys, strict=True)]))
 
-    @property
-    def vs(self) -> list[Any]:
-        """The direction as leaves."""
-        return as_leaves(self.v, self.subject.leaves)
-
-    def derivative(self, mode: str, leaves: Sequence[Any], w: Vector) -> Vector:
-        """J v or Jᵀ w as a real vector."""
-        ys, ds = self._run(mode, leaves, w)
-        if leaves is self.subject.leaves:
+    def derivative(self, mode: str, leaves: Sequence[Any] | None = None) -> Vector:
+        """J v or Jᵀ w as a real vector; at the leaves of the subject, or in another precision."""
+        ys, ds = self._run(mode, self.subject.leaves if leaves is None else leaves)
+        if leaves is None:
             self.values[mode] = as_vector([plain(y) for y in ys])
         return as_vector([plain(d) for d in ds])
 
-    def terms(self, mode: str, vector: Vector, w: Vector) -> Vector:
-        """What adds up to the number that is compared."""
+    def number(self, mode: str, vector: Vector, leaves: Sequence[Any] | None = None) -> Number:
+        """The number that is compared, of what ``derivative`` gave."""
         with np.errstate(all="ignore"):
-            return np.where(self.keep, w * vector, 0.0) if mode == FORWARD else self.v * vector
+            terms = self._terms(mode, vector)
+            unit = self.unit(self.subject.leaves if leaves is None else leaves)
+            slack = MULTIPLE * unit * float(np.sum(np.abs(terms)))
+            return Number(mode, vector, float(np.sum(terms)), slack)
+
+    def _terms(self, mode: str, vector: Vector) -> Vector:
+        return np.where(self.keep, self.w * vector, 0.0) if mode == FORWARD else self.v * vector
 
     def unit(self, leaves: Sequence[Any]) -> float:
         """The coarsest rounding unit among ``leaves`` and the result."""
-        both = [*units(leaves), *units(self.base)]
-        return float(max(both, default=0.0))
+        return float(max([*units(leaves), *units(self.base)], default=0.0))
 
-    # --- how much rounding may do -----------------------------------------------------------
+    # --- how much rounding may do ---------------------------------------------------------------
 
     def noise(self) -> Vector:
         """The rounding error of each element of the result, by Monte Carlo arithmetic."""
@@ -157,20 +173,32 @@ class Trial:
         key = mode, single, self.w.tobytes()
         if key not in self._rounding:
             self._rounding[key] = self._sampled(
-                lambda leaves: self._run(mode, leaves, self.w)[1], vector, single
+                lambda leaves: self._run(mode, leaves)[1], vector, single
             )
         return self._rounding[key]
 
-    def _sampled(self, compute: Any, center: Vector, single: bool = False) -> list[Vector]:
-        with np.errstate(all="ignore"):
-            return samples(
-                self.subject.f,
-                self.subject.leaves,
-                lambda leaves: as_vector([plain(part) for part in compute(leaves)]) - center,
-                single,
-            )
+    def _sampled(
+        self, compute: Callable[[Sequence[Any]], Any], center: Vector, single: bool = False
+    ) -> list[Vector]:
+        def off(leaves: Sequence[Any]) -> Vector:
+            return as_vector([plain(part) for part in compute(leaves)]) - center
 
-    # --- comparisons -------------------------------------------------------------------------
+        with np.errstate(all="ignore"):
+            return samples(self.subject.f, self.subject.leaves, off, single)
+
+    def _moved(self, number: Number, single: bool = False) -> Vector:
+        """What it does to the number that is compared, a sample each."""
+        rows = self.rounding(number.mode, number.vector, single)
+        with np.errstate(all="ignore"):
+            return np.abs([np.sum(self._terms(number.mode, row)) for row in rows])
+
+    def _wider(self, number: Number) -> Number:
+        """``number`` with the slack that Monte Carlo arithmetic finds."""
+        moved = self._moved(number)
+        largest = float(np.max(moved[np.isfinite(moved)], initial=0.0))
+        return replace(number, slack=max(number.slack, MULTIPLE * largest))
+
+    # --- comparisons ----------------------------------------------------------------------------
 
     def outcomes(self, modes: Sequence[str], patient: bool = True) -> list[Outcome]:
         """Each mode against differences, against the other, and in its own precision."""
@@ -178,32 +206,21 @@ class Trial:
         found: list[Outcome] = []
         before: tuple[Number, Finding] | None = None
         for mode in modes:
-            number = self.number(mode, self.derivative(mode, self.subject.leaves, self.w))
+            if mode == VMAP:
+                found += self.examples()
+                continue
+            number = self.number(mode, self.derivative(mode))
             finding = None
             if before is not None:
                 dot = self.dot(before[0], number)
                 found.append(Outcome(DOT, dot))
                 if dot.kind == before[1].kind == "agrees" and np.isfinite(number.value):
-                    finding = replace(before[1], claim=number.value)  # what held the one holds both
+                    finding = replace(before[1], claim=number.value)  # what held one holds both
             before = number, finding or self.against(ladder, number, patient)
             found.append(Outcome(mode, before[1]))
             found += self._same_value(mode)
             found += self._low(number)
         return found
-
-    def number(self, mode: str, vector: Vector, leaves: Sequence[Any] | None = None) -> Number:
-        terms = self.terms(mode, vector, self.w)
-        unit = self.unit(self.subject.leaves if leaves is None else leaves)
-        with np.errstate(all="ignore"):
-            total, slack = float(np.sum(terms)), MULTIPLE * unit * float(np.sum(np.abs(terms)))
-        return Number(mode, vector, total, slack)
-
-    def _wider(self, number: Number, single: bool = False) -> Number:
-        """``number`` with the slack that Monte Carlo arithmetic finds."""
-        rows = self.rounding(number.mode, number.vector, single)
-        with np.errstate(all="ignore"):
-            moved = [float(np.sum(self.terms(number.mode, row, self.w))) for row in rows]
-        return replace(number, slack=max(number.slack, MULTIPLE * float(np.max(np.abs(moved)))))
 
     def against(self, ladder: Ladder, number: Number, patient: bool = True) -> Finding:
         """``number`` against differences; without patience a glance must do, unless it doubts."""
@@ -227,7 +244,7 @@ class Trial:
     def dot(self, a: Number, b: Number) -> Finding:
         """Forward against reverse."""
         if not np.isfinite([a.value, b.value]).all():
-            return Finding("agrees", a.value, b.value)  # each has been held against differences
+            return Finding("agrees", a.value, b.value)  # each is held against differences
         if abs(a.value - b.value) > a.slack + b.slack:
             a, b = self._wider(a), self._wider(b)
         fine = abs(a.value - b.value) <= a.slack + b.slack
@@ -235,55 +252,64 @@ class Trial:
 
     def _same_value(self, mode: str) -> list[Outcome]:
         """An outcome where f gives something else under differentiation than it does on NumPy."""
+        finding = self._alike(self.values[mode], self.y)
+        return [] if finding is None else [Outcome(VALUE, finding)]
+
+    def _alike(self, got: Vector, expected: Vector) -> Finding | None:
+        """Where two values of f differ by more than rounding."""
+        if got.shape != expected.shape:
+            return Finding("differs", float("nan"), float("nan"))
+        keep = np.isfinite(expected)
         with np.errstate(all="ignore"):
-            off = np.abs(self.values[mode] - self.y)
-            allowed = MULTIPLE * units(self.base) * np.abs(self.y)
-            off = np.where(self.keep, off, 0.0)
-            if (off > allowed).any() or np.isnan(off).any():
+            off = np.where(keep, np.abs(got - expected), 0.0)
+            allowed = MULTIPLE * units(self.base) * np.abs(expected)
+            if not (off <= allowed)[keep].all():
                 allowed = allowed + MULTIPLE * self.noise()
-            wrong = ~(off <= allowed)
+            wrong = ~(off <= allowed) & keep
         if not wrong.any():
-            return []
+            return None
         k = int(np.argmax(wrong))
-        finding = Finding("differs", float(self.values[mode][k]), float(self.y[k]), float(allowed[k]))
-        return [Outcome(VALUE, finding, "")]
+        return Finding("differs", float(got[k]), float(expected[k]), float(allowed[k]))
 
     def _low(self, number: Number) -> list[Outcome]:
         """The mode in the precision of the arguments against ``number``, from float64 copies."""
         low = self.subject.low
         if low is None or not np.isfinite(number.value):
             return []
-        found = self.number(number.mode, self.derivative(number.mode, low, self.w), low)
-        if not abs(found.value - number.value) <= found.slack:
-            found = replace(found, slack=self._wider(replace(number, slack=found.slack), True).slack)
-        fine = abs(found.value - number.value) <= found.slack
-        if not np.isfinite(found.slack):  # overflow, in the played arithmetic as well
-            fine = True
+        found = self.number(number.mode, self.derivative(number.mode, low), low)
+        off = abs(found.value - number.value)
+        fine = off <= found.slack
         if not fine:
-            fine = self._natively(found)
+            moved = MULTIPLE * self._moved(number, single=True)
+            found = replace(found, slack=float(max(found.slack, np.max(np.nan_to_num(moved)))))
+            # what is not finite overflows in the played arithmetic as well
+            fine = off <= found.slack or not np.isfinite(moved).all() or self._natively(found)
         kind = "agrees" if fine else "differs"
-        return [Outcome(number.mode, Finding(kind, found.value, number.value, found.slack), "float32")]
+        finding = Finding(kind, found.value, number.value, found.slack)
+        return [Outcome(number.mode, finding, "float32")]
 
     def _natively(self, found: Number) -> bool:
         """Whether differences in the precision of the arguments confirm: f may depend on it."""
-        native = Trial(Subject(self.subject.f, list(self.subject.low or [])), np.random.default_rng())
+        native = Trial(Subject(self.subject.f, self.subject.low or []), np.random.default_rng(0))
         native.v, native.w = self.v, self.w
-        ladder = native.ladder
-        native.ladder = Ladder(
-            native._along, native.y, ladder.noise, ladder.depth, self.ladder.length
-        )
+        own, length = native.ladder, self.ladder.length
+        native.ladder = Ladder(native._along, native.y, own.noise, own.depth, length)
         ladder = native.ladder.projected(self.w, self.keep & native.keep)
         return native.against(ladder, found).kind == "agrees"
 
-
-@dataclass(frozen=True)
-class Number:
-    """What a mode gives: the vector, the number that is compared, and what rounding may change."""
-
-    mode: str
-    vector: Vector
-    value: float
-    slack: float
+    def examples(self) -> list[Outcome]:
+        """Three examples under ``vmap`` against one at a time."""
+        leaves, near = self.subject.leaves, self.ladder.step(2 * WINDOW)
+        points = [as_leaves(self.x + t * self.v, leaves) for t in (0.0, near, -near)]
+        with np.errstate(all="ignore"):
+            expected = [as_vector(self.subject.value(point)) for point in points]
+            together = [np.stack(column) for column in zip(*points, strict=True)]
+            ys = [plain(y) for y in vmap(lambda *zs: self.subject.f(*zs))(*together)]
+        for k, row in enumerate(expected):
+            finding = self._alike(as_vector([y[k] for y in ys]), row)
+            if finding is not None:
+                return [Outcome(VMAP, finding)]
+        return [Outcome(VMAP, Finding("agrees", 0.0, 0.0, 0.0))]
 
 
 def spread(rows: Sequence[Vector]) -> Vector:

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core import tree
-from ..core.box import Box, is_inexact
-from ..core.errors import DtypeError, describe
-from .forward import jvp
+from ...core import tree
+from ...core.box import Box, is_inexact
+from ...core.errors import DtypeError, describe
+from ..forward import jvp
+from ..reverse import differentiable, lists_meant_as_arrays, vjp
 from .jitter import plain
 from .ladder import Vector
-from .reverse import differentiable, lists_meant_as_arrays, vjp
 
 FORWARD, REVERSE = "forward", "reverse"
 Function = Callable[..., list[Any]]
@@ -59,7 +59,7 @@ class Subject:
     def seeded(self, mode: str, rng: np.random.Generator) -> Subject:
         """The derivative in ``mode`` at random tangents or adjoints."""
         if mode == FORWARD:
-            v, length = shortened(direction(rng, self.leaves, False))
+            v, _ = shortened(direction(rng, self.leaves, False))
             return self.derived(mode, as_leaves(v, self.leaves))
         with np.errstate(all="ignore"):
             ys = self.value(self.leaves)
@@ -182,7 +182,8 @@ def short(rng: np.random.Generator, scale: Vector) -> Vector:
     """Random numbers about ``scale``, of either sign and with four bits: x + t v does not round."""
     _, exponent = np.frexp(np.where((scale > 0) & np.isfinite(scale), scale, 1.0))
     bits = rng.integers(9, 16, scale.shape) / 16 * rng.choice([-1.0, 1.0], scale.shape)
-    return np.ldexp(bits, np.clip(exponent, -100, 100))
+    result: Vector = np.ldexp(bits, np.clip(exponent, -100, 100))
+    return result
 
 
 def weight(leaf: Any) -> float:

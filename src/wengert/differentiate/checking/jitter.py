@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core import interpret
-from ..core.box import Box, dtype_of, innermost, is_inexact
-from ..core.interpret import Interpreter, evaluate
-from ..core.primitive import Primitive
-from ..ops.array import Array, make, normal
-from ..ops.families import absorb
+from ...core import interpret
+from ...core.box import Box, dtype_of, innermost, is_inexact
+from ...core.interpret import Interpreter, evaluate
+from ...core.primitive import Primitive
+from ...ops.array import Array, make, normal
+from ...ops.families import absorb
 
 SAMPLES = 4
 FEW = 200  # numbers that a set compares faster than NumPy does
@@ -38,7 +38,7 @@ def precision(kind: np.dtype[Any], single: bool) -> Any:
 
 
 class Jitter(Interpreter):
-    """Changes what rounds by a random unit of rounding of its dtype, or of float32 if ``single``."""
+    """Changes what rounds by a random unit of rounding: of its dtype; of float32 if ``single``."""
 
     __slots__ = ("rng", "single")
 
@@ -112,7 +112,9 @@ class Jitter(Interpreter):
     def _least(self, where: Any, kind: np.dtype[Any]) -> Any:
         limits = precision(kind, self.single)
         least = np.asarray(limits.smallest_subnormal, limits.dtype).astype(kind)
-        return np.where(where, self.rng.integers(-1, 2, np.shape(where)) * least, 0).astype(kind)[()]
+        return np.where(where, self.rng.integers(-1, 2, np.shape(where)) * least, 0).astype(kind)[
+            ()
+        ]
 
 
 def rounds(y: Any, values: Sequence[Any]) -> bool:
@@ -131,8 +133,11 @@ def rounds(y: Any, values: Sequence[Any]) -> bool:
 
 
 def samples(
-    f: Callable[..., Any], leaves: Sequence[Any], compute: Callable[[Sequence[Any]], Any],
-    single: bool = False, count: int = SAMPLES,
+    f: Callable[..., Any],
+    leaves: Sequence[Any],
+    compute: Callable[[Sequence[Any]], Any],
+    single: bool = False,
+    count: int = SAMPLES,
 ) -> list[Any]:
     """``compute(leaves)``, an array, under ``count`` different roundings of what ``f`` computes."""
     results = []

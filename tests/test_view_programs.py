@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 import pytest
+
 import wengert as wg
 
 LENGTHS = [(4,), (2, 3), (3, 2), (2, 2), (3, 3), (2, 1, 3), (2, 3, 2), (1, 4), ()]

@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from ..core import interpret
-from ..core.box import Box, is_inexact
-from ..core.errors import WengertError
-from ..core.interpret import Interpreter, evaluate
-from ..core.primitive import Primitive
-from ..core.source import user_line
-from ..ops.array import Array, make, normal
-from .ladder import GLANCE, MULTIPLE, Finding, Vector, classify, judge
+from ...core import interpret
+from ...core.box import Box, is_inexact
+from ...core.errors import WengertError
+from ...core.interpret import Interpreter, evaluate
+from ...core.primitive import Primitive
+from ...core.source import user_line
+from ...ops.array import Array, make, normal
+from .ladder import GLANCE, Vector
 from .subject import FORWARD, REVERSE, Subject, copies, lengths, promoted
-from .trial import Trial, spread
+from .trial import VMAP, Trial, spread
+from .verdict import MULTIPLE, Finding, classify, judge
 
 LOOKED_AT = 32  # elements of a result that are classified one by one
 BOTH = "both"
@@ -180,7 +181,7 @@ class Application:
     def _rules(self, trial: Trial, modes: Sequence[str]) -> list[Culprit]:
         """The forward rule, element by element; then the reverse rule."""
         try:
-            vector = trial.derivative(FORWARD, trial.subject.leaves, trial.w)
+            vector = trial.derivative(FORWARD)
         except WengertError:
             vector = np.full(trial.y.shape, np.nan)
         rough, bad = elements(trial, vector)
@@ -194,16 +195,16 @@ class Application:
             if finding is not None:
                 wrong[REVERSE] = self._wrong(trial, REVERSE, finding, None)
         if not wrong:
-            wrong = self._low(trial, modes)
+            wrong = self._others(trial, modes)
         if len(wrong) == 2:
             return [*found, replace(wrong[FORWARD], side=BOTH)]
         return [*found, *wrong.values()]
 
-    def _low(self, trial: Trial, modes: Sequence[str]) -> dict[str, Culprit]:
-        """What is wrong in the precision of the arguments only."""
-        if trial.subject.low is None:
+    def _others(self, trial: Trial, modes: Sequence[str]) -> dict[str, Culprit]:
+        """What is wrong in the precision of the arguments only, or under ``vmap``."""
+        if trial.subject.low is None and VMAP not in modes:
             return {}
-        bad = [o for o in trial.outcomes(modes) if o.precision and not o.is_fine]
+        bad = [o for o in trial.outcomes(modes) if o.is_wrong and (o.precision or o.what == VMAP)]
         return {
             o.what: replace(self._wrong(trial, o.what, o.finding, None), precision=o.precision)
             for o in bad
@@ -219,7 +220,7 @@ class Application:
         else:
             known[[k for k, finding in rough.items() if finding.is_rough]] = False
         trial.w = np.where(known, trial.w, 0.0)
-        number = trial.number(REVERSE, trial.derivative(REVERSE, trial.subject.leaves, trial.w))
+        number = trial.number(REVERSE, trial.derivative(REVERSE))
         if vector is not None:
             finding = trial.dot(trial.number(FORWARD, vector), number)
             finding = replace(finding, claim=finding.slope, slope=finding.claim)
@@ -249,8 +250,14 @@ class Application:
         if trial.x.size != len(trial.v) or len(self.group) != len(trial.subject.leaves):
             return None
         if trial.x.size == 1:
-            return float(trial.v[0] * (1.0 if k is not None else trial.w[0] if trial.y.size == 1 else np.nan))
-        if k is not None and self.primitive.family == "elementwise" and trial.x.size == trial.y.size:
+            return float(
+                trial.v[0] * (1.0 if k is not None else trial.w[0] if trial.y.size == 1 else np.nan)
+            )
+        if (
+            k is not None
+            and self.primitive.family == "elementwise"
+            and trial.x.size == trial.y.size
+        ):
             return float(trial.v[k])
         return None
 

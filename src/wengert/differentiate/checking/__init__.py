@@ -1,0 +1,1 @@
+"""What ``check_grads`` is made of; see ``differentiate/check.py``."""
