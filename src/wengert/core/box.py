@@ -59,6 +59,16 @@ class Box:
     def refresh(self) -> None:
         """Look whether what this handle is a view of has changed."""
 
+    def copy(self, order: str = "C") -> Any:
+        """A copy; ``Array`` has it."""
+        raise NotImplementedError
+
+    def astype(
+        self, dtype: Any, order: str = "K", casting: str = "unsafe", copy: bool = True
+    ) -> Any:
+        """A copy in another dtype; ``Array`` has it."""
+        raise NotImplementedError
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""

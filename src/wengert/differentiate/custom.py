@@ -276,7 +276,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         doi:10.1137/1.9780898717761.
 
     >>> import numpy as np, wengert as wg
-    >>> wg.grad(wg.checkpoint(lambda x: np.sin(x) ** 2))(0.5) == wg.grad(lambda x: np.sin(x) ** 2)(0.5)
+    >>> f = lambda x: np.sin(x) ** 2
+    >>> wg.grad(wg.checkpoint(f))(0.5) == wg.grad(f)(0.5)
     True
     """
 

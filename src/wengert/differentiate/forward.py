@@ -92,7 +92,8 @@ def check_tangents(
     """
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
         raise DtypeError(
-            f"{what}: primals and tangents must be tuples, got {describe(primals)} and {describe(tangents)}; "
+            f"{what}: primals and tangents must be tuples, got {describe(primals)} and "
+            f"{describe(tangents)}; "
             f"write {what}(f, (x,), (dx,))"
         )
     if len(primals) != len(tangents):
@@ -108,7 +109,8 @@ def check_tangents(
             differentiable(other, what)
             if shape_of(leaf) != shape_of(other):
                 raise ShapeError(
-                    f"{what}: a tangent of shape {shape_of(other)} for a primal of shape {shape_of(leaf)}"
+                    f"{what}: a tangent of shape {shape_of(other)} for a primal of shape "
+                    f"{shape_of(leaf)}"
                 )
         rows.append((leaves, others, treedef))
     return rows

@@ -1,4 +1,4 @@
-"""``rule_call``: the primitive behind every function with rules of the user's, and how a rule is transposed."""
+"""``rule_call``: the primitive behind functions with rules of the user's; transposing rules."""
 
 from __future__ import annotations
 

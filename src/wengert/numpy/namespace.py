@@ -46,16 +46,14 @@ def asarray(a: Any, dtype: Any = None, *, copy: bool | None = None) -> Any:
     return array(a, dtype)
 
 
+_FROM_NOTHING: list[Any] = [
+    *(np.zeros, np.ones, np.empty, np.full, np.eye, np.identity),
+    *(np.arange, np.linspace, np.logspace, np.geomspace, np.tri),
+]
 MADE: dict[str, Callable[..., Any]] = {
     "array": array,
     "asarray": asarray,
-    **{
-        function.__name__: _owned(function)
-        for function in (
-            *(np.zeros, np.ones, np.empty, np.full, np.eye, np.identity),
-            *(np.arange, np.linspace, np.logspace, np.geomspace, np.tri),
-        )
-    },
+    **{function.__name__: _owned(function) for function in _FROM_NOTHING},
 }
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..ops.array import UFUNC_METHODS, UFUNCS, Array, enter_ufuncs
 from ..ops.exponential import logsumexp
 from ..ops.indexing import scatter_add, split_index
 
-REDUCTIONS = {
+REDUCTIONS: dict[Any, Callable[..., Any]] = {
     np.add: np.sum,
     np.multiply: np.prod,
     np.maximum: np.max,
@@ -26,7 +27,7 @@ REDUCTIONS = {
     np.logaddexp: logsumexp,
 }
 OPTIONS = {np.vecdot: ("axis", "keepdims")}
-ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
+ACCUMULATIONS: dict[Any, Callable[..., Any]] = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 
 def _unknown(ufunc: Any, what: str = "") -> UnsupportedError:
@@ -139,6 +140,8 @@ def accumulate(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
 
 def outer(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
     """``ufunc.outer``."""
+    a: Any
+    b: Any
     a, b = (x if isinstance(x, Box) else np.asarray(x) for x in inputs)
     return ufunc(np.reshape(a, (*a.shape, *(1,) * b.ndim)), b, **kwargs)
 

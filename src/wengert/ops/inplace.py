@@ -284,11 +284,12 @@ def view_strides(box: Any, function: Any) -> tuple[int, ...] | None:
     """The strides of ``function`` of the array; None where NumPy gives a copy instead of a view of
     it.
     """
-    shape, strides = box.shape, strides_of(box)
-    one = np.zeros((), box.dtype)
-    dummy = np.lib.stride_tricks.as_strided(one, shape, strides, writeable=False)
+    like, strides = innermost(box), strides_of(box)
+    if type(like) is not np.ndarray or like.strides != strides or like.shape != box.shape:
+        one = np.zeros((), box.dtype)
+        like = np.lib.stride_tricks.as_strided(one, box.shape, strides, writeable=False)
     try:
-        result = function(dummy)
+        result = function(like)
     except ValueError:
         return None
     return tuple(result.strides)

@@ -64,6 +64,8 @@ def _forward(z: Any, labels: Any, mean: bool, residue: bool) -> tuple[Any, Any]:
     natural = flat.view(UNSIGNED.get(flat.dtype, flat.dtype))  # a negative label is a large one
     if not count or np.maximum.reduce(natural) >= classes:
         _refuse(z, labels)
+    if flat.dtype.kind == "u":  # of which NumPy makes floats beside signed ones
+        flat = flat.astype(np.intp)
     places = flat + np.arange(0, count * classes, classes)
     rows = z.reshape(count, classes)
     p = rows - np.maximum.reduce(rows, axis=1, keepdims=True)

@@ -184,7 +184,7 @@ class Methods:
 
     def conj(self: Any) -> Any:
         """``np.conj``."""
-        return np.conjugate(self) if self.dtype.kind == "c" else self  # type: ignore[attr-defined]
+        return np.conjugate(self) if self.dtype.kind == "c" else self
 
     conjugate = conj
 

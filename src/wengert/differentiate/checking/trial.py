@@ -165,7 +165,9 @@ class Trial:
     def moves(self) -> list[Vector]:
         """What Monte Carlo arithmetic does to the result, a row a sample."""
         if self._moves is None:
-            self._moves = self._sampled(lambda leaves: self.subject.f(*leaves), self.y)
+            rows = self._sampled(lambda leaves: self.subject.f(*leaves), self.y)
+            with np.errstate(all="ignore"):
+                self._moves = [row - np.median(rows, axis=0) for row in rows]
         return self._moves
 
     def rounding(self, mode: str, vector: Vector, single: bool = False) -> list[Vector]:
@@ -287,6 +289,19 @@ class Trial:
         kind = "agrees" if fine else "differs"
         finding = Finding(kind, found.value, number.value, found.slack)
         return [Outcome(number.mode, finding, "float32")]
+
+    def is_the_same_in_low(self) -> bool:
+        """Whether f gives in the precision of the arguments what it gives in float64."""
+        if self.subject.low is None:
+            return True
+        with np.errstate(all="ignore"):
+            low = self.subject.value(self.subject.low)
+            off = np.where(self.keep, np.abs(as_vector(low) - self.y), 0.0)
+            allowed = MULTIPLE * units(low) * np.abs(self.y)
+            if not (off <= allowed).all():
+                rows = self._sampled(lambda leaves: self.subject.f(*leaves), self.y, single=True)
+                allowed = np.maximum(allowed, MULTIPLE * np.max(np.abs(rows), axis=0))
+            return bool(np.all((off <= allowed) | ~np.isfinite(allowed) | ~np.isfinite(off)))
 
     def _natively(self, found: Number) -> bool:
         """Whether differences in the precision of the arguments confirm: f may depend on it."""
