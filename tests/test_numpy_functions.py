@@ -359,7 +359,7 @@ ONE_VALUE = (  # under vmap every example has its own: these raise
     *("nonzero", "nanargm", "histogram", "np.digitize(x[", "array_str", "array2string"),
     *("np.compress([0, 1", "np.extract"),
 )
-MAY_BE_A_SCALAR = ("tensordot", "where", 'einsum("", x)')  # NumPy gives arrays without axes
+MAY_BE_A_SCALAR = ("tensordot", 'einsum("", x)')  # NumPy gives arrays without axes
 LOOPED = [case for case in CASES if not any(word in case.values[0] for word in ONE_VALUE)]
 SMOOTH = [case for case in CASES if case.values[1] not in ((0, 3),)]
 

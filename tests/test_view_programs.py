@@ -92,7 +92,7 @@ def looks(rng, x):
         lambda: np.sin,
         lambda: lambda y: y * 0.5,
         lambda: lambda y: y.T + y.T,
-        lambda: lambda y: np.where(y > 0, y, 0.1) if n else y * 0.9,
+        lambda: lambda y: np.where(y > 0, y, 0.1),
         lambda: lambda y: np.tile(y, 1),
         lambda: lambda y: np.repeat(y, 1),
         lambda: lambda y: np.repeat(y, 2),

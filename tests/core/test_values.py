@@ -4,12 +4,14 @@ import copy
 import operator
 import pickle
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import wengert as wg
 from wengert.core.aval import aval_of
+from wengert.core.box import innermost
 
 F4, F8, C8, C16 = np.float32, np.float64, np.complex64, np.complex128
 FLOATING = {
@@ -304,3 +306,49 @@ def test_other_floating_dtypes_keep_theirs(kind):
     g = wg.grad(lambda z: np.sum(z * z))(x)
     np.testing.assert_array_equal(g, [2, 4])
     assert g.dtype == x.dtype
+
+
+def test_gradient_descent_in_the_complex_plane():
+    """``z -= lr * grad`` descends: to the root of z² = −3 + 4i, whichever mode the loss is in."""
+    z = np.array([0.5 + 0.5j, -0.3 - 0.2j])
+    losses = []
+    for _ in range(300):
+        value, g = wg.value_and_grad(lambda z: np.sum(np.abs(z * z - (-3 + 4j)) ** 2))(z)
+        dz = -1e-2 * g
+        _, slope = wg.jvp(lambda z: np.sum(np.abs(z * z - (-3 + 4j)) ** 2), (z,), (dz,))
+        assert slope <= 0
+        z = z + dz
+        losses.append(value)
+    assert all(a >= b for a, b in pairwise(losses))
+    np.testing.assert_allclose(z, [1 + 2j, -1 - 2j], atol=1e-6)
+
+
+ZERO_DIMENSIONAL = {
+    "where": lambda x: np.where(x > 1, x, 2 * x),
+    "copy": lambda x: x.copy(),
+    "np.copy": np.copy,
+    "sum of 1": lambda x: x + 1,
+    "squeeze": np.squeeze,
+    "zeros_like": np.zeros_like,
+    "ellipsis": lambda x: x[...],
+    "empty index": lambda x: x[()],
+    "reshape": lambda x: np.reshape(x, ()),
+    "real": np.real,
+    "astype": lambda x: x.astype(np.float32),
+    "sum": np.sum,
+    "clip": lambda x: np.clip(x, 0, 1),
+    "take": lambda x: np.take(np.ravel(x), 0),
+    "one element": lambda x: np.ravel(x)[0],
+}
+
+
+@pytest.mark.parametrize("name", ZERO_DIMENSIONAL)
+@pytest.mark.parametrize("x", [np.array(1.5), np.float64(1.5), np.array([1.5])], ids=repr)
+def test_scalars_and_arrays_without_axes_are_told_apart(name, x):
+    """``y += 1`` writes into an array and rebinds a scalar: which it is must be as in NumPy."""
+    f, seen = ZERO_DIMENSIONAL[name], []
+    want = f(x)
+    wg.vjp(lambda z: seen.append(f(z)) or z * 1.0, x)
+    got = innermost(seen[0])
+    assert isinstance(got, np.ndarray) == isinstance(want, np.ndarray)
+    assert np.asarray(got).dtype == np.asarray(want).dtype

@@ -133,7 +133,8 @@ def count_of_differences(arguments: Arrays) -> tuple[int, Count]:
         runs += 1
         return y
 
-    by_differences(*arguments, observed)
+    W1, w2, x = arguments
+    by_differences(W1, w2, x, observed)
     return runs, total
 
 

@@ -42,6 +42,11 @@ def boxed(x: Any) -> Any:
     return np.reshape(np.reshape(x, (1,)), ())
 
 
+def unboxed(x: Any) -> Any:
+    """An array without axes as a scalar, which is what NumPy's reductions give."""
+    return x if x.ndim else x[()]
+
+
 def laid_out(x: Any) -> np.ndarray[Any, Any]:
     """An array with the shape and strides that ``x`` has in the NumPy program, and no memory."""
     strides = inplace.strides_of(x)
@@ -105,17 +110,24 @@ def at(axis: int, entry: Any) -> tuple[Any, ...]:
 # --- views ----------------------------------------------------------------------------------------
 
 
-def looked_at(x: Any, primitive: Any, params: dict[str, Any], function: Any, back: Any) -> Any:
+def looked_at(
+    x: Any,
+    primitive: Any,
+    params: dict[str, Any],
+    function: Any,
+    back: Any,
+    certain: bool = True,
+) -> Any:
     """``primitive`` of ``x`` as a view; ``back(new)`` is its inverse, for writing through it.
 
-    ``function`` does the same to a plain array, and raises ``ValueError`` where it has to copy.
+    ``function`` does the same to a plain array; where that may have to copy, and then raises
+    ``ValueError``, it is not ``certain``.
     """
-    result = primitive(x, **params)
-    if not isinstance(result, Array) or inplace.is_scalar(x):
-        return result
-    return view(
-        x, result, primitive, params, function, lambda base, new: inplace.replace(base, back(new))
-    )
+
+    def undo(base: Any, new: Any) -> None:
+        inplace.replace(base, back(new))
+
+    return view(x, primitive(x, **params), primitive, params, function, undo, certain=certain)
 
 
 def only_read(name: str, x: Any, primitive: Any, params: dict[str, Any], function: Any) -> Any:

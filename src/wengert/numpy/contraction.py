@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from string import ascii_letters
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,17 @@ from .arguments import as_array
 from .diagonals import writable_diagonal
 from .reductions import finished
 
-Labels = tuple[tuple[str, ...], str, tuple[tuple[int, ...], ...]]
+
+class Plan(NamedTuple):
+    """How subscripts are contracted: the labels of each operand and of the result, ellipses spelled
+    out, the length of each label, the pairs in their order, and whether one product is all.
+    """
+
+    terms: tuple[str, ...]
+    result: str
+    lengths: dict[str, int]
+    path: tuple[tuple[int, ...], ...]
+    direct: bool
 
 
 @implements(np.einsum)
@@ -30,15 +40,12 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
     if dtype is not None:
         parts = [x.astype(dtype) for x in parts]
     way = tuple(tuple(k) for k in optimize[1:]) if isinstance(optimize, list | tuple) else optimize
-    shapes = tuple(x.shape for x in parts)
-    terms, result, path = _plan(subscripts, shapes, way)
-    lengths: dict[str, int] = {}
-    for term, shape in zip(terms, shapes, strict=True):
-        for label, n in zip(term, shape, strict=True):
-            if lengths.get(label, 1) == 1:
-                lengths[label] = n
-    pairs = [_simplified(t, x, lengths) for t, x in zip(terms, parts, strict=True)]
-    return finished("einsum", out, _contracted(pairs, result, path))
+    plan = _plan(subscripts, tuple([x.shape for x in parts]), way)
+    if plan.direct:
+        a, b = plan.terms
+        return finished("einsum", out, products.einsum(*parts, a=a, b=b, out=plan.result))
+    pairs = [_simplified(t, x, plan.lengths) for t, x in zip(plan.terms, parts, strict=True)]
+    return finished("einsum", out, _contracted(pairs, plan.result, plan.path))
 
 
 def _written(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
@@ -60,10 +67,8 @@ def _letters(numbers: Any) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _plan(subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: Any) -> Labels:
-    """The labels of each operand and of the result, ellipses spelled out, and the pairs to
-    contract.
-    """
+def _plan(subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: Any) -> Plan:
+    """The plan for operands of these shapes."""
     dummies = [np.broadcast_to(np.empty(()), shape) for shape in shapes]
     if isinstance(optimize, tuple):
         way: Any = ["einsum_path", *optimize]
@@ -71,32 +76,59 @@ def _plan(subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: Any) -
         way = optimize if isinstance(optimize, str) else "greedy"
     try:
         path = np.einsum_path(subscripts, *dummies, optimize=way)[0][1:]
+        terms, result = _spelled_out(subscripts, shapes)
+        lengths = _lengths(terms, shapes)
     except (ValueError, TypeError, KeyError) as error:
         raise ShapeError(
             f"einsum({subscripts!r}, {', '.join(map(str, shapes))}): {error}"
         ) from error
-    inputs, _, output = subscripts.partition("->")
+    direct = (
+        len(terms) == 2
+        and all(len(set(term)) == len(term) for term in terms)
+        and all(
+            lengths[k] == n
+            for term, shape in zip(terms, shapes, strict=True)
+            for k, n in zip(term, shape, strict=True)
+        )
+        and set(terms[0]) ^ set(terms[1]) <= set(result)
+    )
+    return Plan(terms, result, lengths, tuple(tuple(pair) for pair in path), direct)
+
+
+def _spelled_out(
+    subscripts: str, shapes: tuple[tuple[int, ...], ...]
+) -> tuple[tuple[str, ...], str]:
+    """The labels of each operand and of the result, with letters for the axes of an ellipsis."""
+    inputs, arrow, output = subscripts.partition("->")
     terms = inputs.split(",")
-    free = [k for k in ascii_letters if k not in subscripts]
     counts = [
         len(shape) - len(term.replace("...", "")) if "..." in term else 0
         for term, shape in zip(terms, shapes, strict=True)
     ]
-    dots = "".join(free[: max(counts)])
-    terms = [
-        term.replace("...", dots[len(dots) - n :]) for term, n in zip(terms, counts, strict=True)
-    ]
-    if "->" in subscripts:
-        result = output.replace("...", dots)
-    else:
-        named = inputs.replace(",", "").replace("...", "")
+    dots = "".join([k for k in ascii_letters if k not in subscripts][: max(counts)])
+    named = inputs.replace(",", "").replace("...", "")
+    result = output.replace("...", dots)
+    if not arrow:
         result = dots + "".join(k for k in sorted(set(named)) if named.count(k) == 1)
     if len(set(result)) < len(result) or not set(dots) <= set(result):
-        raise ShapeError(
-            f"einsum({subscripts!r}): the result has a label twice, or lacks the '...' for the "
-            "axes that the subscripts do not name"
+        raise ValueError(
+            "the result has a label twice, or lacks the '...' for axes without a label"
         )
-    return tuple(terms), result, tuple(tuple(pair) for pair in path)
+    ends = (dots[len(dots) - n :] for n in counts)
+    return tuple(t.replace("...", end) for t, end in zip(terms, ends, strict=True)), result
+
+
+def _lengths(terms: tuple[str, ...], shapes: tuple[tuple[int, ...], ...]) -> dict[str, int]:
+    """The length of each label; axes of length 1 stand for any, except beside one of their own."""
+    lengths: dict[str, int] = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        own: dict[str, int] = {}
+        for label, n in zip(term, shape, strict=True):
+            if own.setdefault(label, n) != n:
+                raise ValueError(f"the axes labelled {label!r} of {shape} differ in length")
+            if lengths.get(label, 1) == 1:
+                lengths[label] = n
+    return lengths
 
 
 def _simplified(term: str, x: Any, lengths: dict[str, int]) -> tuple[str, Any]:

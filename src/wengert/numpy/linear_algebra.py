@@ -14,7 +14,7 @@ import numpy as np
 from ..core.errors import ShapeError, UnsupportedError
 from ..ops import reduction
 from ..ops.array import implements
-from .arguments import as_array, some_axes
+from .arguments import as_array, some_axes, unboxed
 from .diagonals import diagonal, trace
 from .reductions import as_float
 from .ufuncs import into
@@ -43,7 +43,7 @@ def _vector_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> A
         raise ShapeError(f"norm: order {order!r} is of matrices, not of vectors")
     total = np.sum(np.abs(x) ** order, axis=axes, keepdims=keepdims)
     zero = np.equal(total, 0)  # there the derivative is 0, whatever the order
-    return np.where(zero, 0.0, np.where(zero, 1.0, total) ** (1 / order))
+    return unboxed(np.where(zero, 0.0, np.where(zero, 1.0, total) ** (1 / order)))
 
 
 def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import ShapeError, UnsupportedError
 from ..ops.array import implements
-from .arguments import MISSING, as_array, flag, given
+from .arguments import MISSING, as_array, flag, given, unboxed
 from .reductions import finished
 from .statistics import checked, sample_quantile
 
@@ -128,7 +128,8 @@ def _enough(
 ) -> Any:
     """``result``, and NaN where fewer numbers are left than the degrees of freedom taken away."""
     count = np.sum(numbers, axis, keepdims=flag(keepdims))
-    return np.where(np.less_equal(count, options.get("correction", ddof)), np.nan, result)
+    few = np.less_equal(count, options.get("correction", ddof))
+    return unboxed(np.where(few, np.nan, result))
 
 
 # --- extrema, medians, quantiles ------------------------------------------------------------------
@@ -173,7 +174,7 @@ def _extremum(
     result = function(_without(a, neutral), axis, keepdims=keepdims, **_options(initial, where))
     if a.dtype.kind == "f" and not given(initial):
         empty = np.all(np.isnan(a), axis, keepdims=keepdims)
-        result = np.where(empty, np.nan, result)
+        result = unboxed(np.where(empty, np.nan, result))
     return finished(name, out, result)
 
 

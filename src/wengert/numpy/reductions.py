@@ -32,10 +32,10 @@ def masked(name: str, a: Any, where: Any, neutral: Any) -> Any:
     return np.where(where, a, neutral)
 
 
-def count_of(a: Any, axes: tuple[int, ...], where: Any, keepdims: bool) -> Any:
+def count_of(a: Any, axes: tuple[int, ...] | None, where: Any, keepdims: bool) -> Any:
     """How many elements a reduction combines."""
     if where is True or not given(where):
-        return math.prod(a.shape[k] for k in axes)
+        return a.size if axes is None else math.prod([a.shape[k] for k in axes])
     return np.sum(np.broadcast_to(where, a.shape), axis=axes, keepdims=keepdims, dtype=np.intp)
 
 

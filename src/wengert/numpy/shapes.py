@@ -61,8 +61,9 @@ def _reshaped(a: Any, lengths: tuple[int, ...]) -> Any:
         a,
         moving.reshape,
         {"shape": lengths},
-        lambda x: np.reshape(x, lengths, copy=False),
+        lambda x: x.reshape(lengths, copy=False),
         lambda new: np.reshape(new, before),
+        certain=False,
     )
 
 
@@ -156,13 +157,12 @@ def transpose(a: Any, axes: Any = None) -> Any:
                 f"transpose: axes {tuple(axes)} are not a permutation of the {ndim} axes of "
                 f"{a.shape}"
             )
-    back = moving.inverse(order)
     return looked_at(
         a,
         moving.transpose,
         {"axes": order},
-        lambda x: np.transpose(x, order),
-        lambda new: np.transpose(new, back),
+        lambda x: x.transpose(order),
+        lambda new: np.transpose(new, moving.inverse(order)),
     )
 
 

@@ -28,7 +28,7 @@ def mean(
     where: Any = MISSING,
 ) -> Any:
     a = as_float(a, dtype)
-    axes = some_axes("mean", axis, a.ndim)
+    axes = None if axis is None else some_axes("mean", axis, a.ndim)
     total = reduction.sum(masked("mean", a, where, 0), axis=axes, keepdims=flag(keepdims))
     return finished("mean", out, _divided(total, count_of(a, axes, where, flag(keepdims))))
 

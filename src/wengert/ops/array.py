@@ -8,6 +8,7 @@ reach raises here.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -170,7 +171,7 @@ class Array(Operators, Methods, Box):
             result,
             indexing.getitem,
             {"index": template},
-            lambda x: x[template],
+            operator.itemgetter(template),
             None,
             template,
         )
@@ -426,13 +427,15 @@ class View(Array):
 
     It refreshes when its base was written into, and a write into it is a write into its base.
     ``_forward``: the primitive and parameters that make it of its base; ``_undo(base, new)`` writes
-    new content back; ``_index``: where it is an index.
+    new content back; ``_index``: where it is an index; ``_look``: the same on a plain array, for
+    the strides, which are asked for when a view of the view is made.
     """
 
-    __slots__ = ("_base", "_forward", "_index", "_seen", "_undo")
+    __slots__ = ("_base", "_forward", "_index", "_look", "_seen", "_undo")
     _base: Any
     _forward: tuple[Primitive, dict[str, Any]]
     _index: Any
+    _look: Callable[[Any], Any]
     _seen: int
     _strides: tuple[int, ...]
     _undo: Callable[[Any, Any], None]
@@ -457,27 +460,31 @@ def view(
     function: Any,
     undo: Any,
     index: Any = None,
+    certain: bool = True,
 ) -> Any:
     """``result``, which is ``primitive`` of ``base``, as a view of it where NumPy makes one, else
     as it is.
 
-    ``function`` does the same to a plain array, and raises ``ValueError`` where it would have to
-    copy.
+    ``function`` does the same to a plain array; where that may have to copy, and then raises
+    ``ValueError``, it is not ``certain``.
     """
     if not isinstance(result, Array) or result._owner is not base._owner:
         return result
     if inplace.is_scalar(base):
         return result
-    strides = inplace.view_strides(base, function)
-    if strides is None:
+    strides = None if certain else inplace.view_strides(base, function)
+    if strides is None and not certain:
         return result
     if index is not None and isinstance(base, View) and base._index is not None:
         composed = inplace.compose(base._index, index, base._base.shape)
         if composed is not None:
             base, params, index = base._base, {"index": composed}, composed
+            function = operator.itemgetter(composed)
     handle: View = object.__new__(View)
     handle._owner, handle._value, handle._node = result._owner, result._value, result._node
     handle._base, handle._forward, handle._index = base, (primitive, params), index
-    handle._strides, handle._seen = strides, getattr(base, "_version", 0)
+    handle._look, handle._seen = function, getattr(base, "_version", 0)
+    if strides is not None:
+        handle._strides = strides
     handle._undo = undo or (lambda base, new: inplace.store(base, new, index, ()))
     return handle

@@ -104,7 +104,7 @@ lcm = _constant("lcm", np.lcm, np.lcm, "Least common multiple.", bits=True)
 
 
 def _where_value(a: Any, b: Any, c: Any) -> Any:
-    return np.where(a, b, c)[()]
+    return np.where(a, b, c)
 
 
 def _where_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:

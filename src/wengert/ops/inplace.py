@@ -135,6 +135,8 @@ def replace(box: Any, result: Any) -> None:
     if base is not None:
         box._undo(base, result)
         return
+    if not box.shape and not is_scalar(box):  # NumPy's sums of arrays without axes are scalars
+        result = np.reshape(np.reshape(result, (1,)), ())
     strides = strides_of(box)  # a program's array stays laid out as it is, ours is a new one
     assign(box, result)
     if strides_of(box) != strides:
@@ -255,6 +257,8 @@ def _as_index(places: Any) -> Any:
 def strides_of(box: Any) -> tuple[int, ...]:
     """The strides that the array of the NumPy program has, in bytes."""
     known = getattr(box, "_strides", None)
+    if known is None and (look := getattr(box, "_look", None)) is not None:
+        box._strides = known = view_strides(box._base, look)
     if known is not None:
         return tuple(known)
     inner: Any = box

@@ -5,6 +5,7 @@ them.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from string import ascii_letters
 from typing import Any
 
@@ -131,18 +132,18 @@ def _layout(a: str, b: str, out: str) -> tuple[Any, ...]:
 
 def _einsum_value(x: Any, y: Any, a: str, b: str, out: str) -> Any:
     of_x, of_y, order, both, left, summed = _layout(a, b, out)
-    x, y = np.transpose(x, of_x), np.transpose(y, of_y)
+    x, y = np.asarray(x).transpose(of_x), np.asarray(y).transpose(of_y)
     stack, rows, columns = x.shape[:both], x.shape[both : both + left], y.shape[both + summed :]
     if summed:
-        inner = int(np.prod(x.shape[both + left :]))
-        x = x.reshape((*stack, int(np.prod(rows)), inner))
-        y = y.reshape((*stack, inner, int(np.prod(columns))))
+        inner = prod(x.shape[both + left :])
+        x = x.reshape((*stack, prod(rows), inner))
+        y = y.reshape((*stack, inner, prod(columns)))
         product = np.matmul(x, y).reshape((*stack, *rows, *columns))
     else:
         product = x.reshape((*stack, *rows, *(1,) * len(columns))) * y.reshape(
             (*stack, *(1,) * len(rows), *columns)
         )
-    return np.ascontiguousarray(np.transpose(product, order)) if order else product[()]
+    return np.ascontiguousarray(product.transpose(order)) if order else product[()]
 
 
 def _einsum_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]) -> Any:
