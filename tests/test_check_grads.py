@@ -85,6 +85,17 @@ def test_arguments_are_left_alone() -> None:
     assert np.array_equal(x, X)
 
 
+def test_empty_arrays() -> None:
+    assert check_grads(lambda x: (np.sum(x), x * 2), (np.zeros((0, 2)),))
+
+
+def test_large_arrays() -> None:
+    x = np.linspace(-1, 1, 200_000)
+    assert check_grads(lambda x: np.sin(x) * x, (x,), order=1)
+    with planted("sin", "pull"), pytest.raises(GradientError, match="operation sin"):
+        check_grads(lambda x: np.sin(x) * x, (x,), order=1)
+
+
 def test_infinities_that_never_move_are_constants() -> None:
     mask = np.array([True, False, True])
     assert check_grads(lambda x: np.where(mask, x * x, -np.inf), (X,))
@@ -94,13 +105,19 @@ def test_a_function_with_float32_inside() -> None:
     assert check_grads(lambda x: np.sin(x.astype(np.float32)).astype(np.float64), (X,))
 
 
-def test_a_function_that_refuses_float64() -> None:
-    def only_single(x: Any) -> Any:
-        if x.dtype != np.float32:
-            raise TypeError("float32 only")
-        return np.exp(x) * x
+def only_single(x: Any) -> Any:
+    if x.dtype != np.float32:
+        raise TypeError("float32 only")
+    return np.exp(x) * x
 
+
+def test_a_function_that_refuses_float64() -> None:
     assert check_grads(only_single, (X.astype(np.float32),))
+
+
+def test_a_wrong_rule_in_a_function_that_refuses_float64() -> None:
+    with planted("exp", "jvp", "pull"), pytest.raises(GradientError, match="operation exp"):
+        check_grads(only_single, (X.astype(np.float32),), order=1)
 
 
 def test_a_function_that_depends_on_its_dtype() -> None:

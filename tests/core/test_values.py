@@ -352,3 +352,23 @@ def test_scalars_and_arrays_without_axes_are_told_apart(name, x):
     got = innermost(seen[0])
     assert isinstance(got, np.ndarray) == isinstance(want, np.ndarray)
     assert np.asarray(got).dtype == np.asarray(want).dtype
+
+
+def test_values_without_a_derivative_convert():
+    def f(x):
+        largest = np.argmax(x)
+        assert np.asarray(largest) == 2
+        assert np.take(np.arange(3.0), largest) == 2.0
+        assert float(np.sign(x[0])) == 1.0
+        assert float(wg.stop_gradient(x[1])) == 2.0
+        return x[largest] ** 2
+
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(wg.grad(f)(x), [0.0, 0.0, 6.0])
+    np.testing.assert_array_equal(wg.jvp(f, (x,), (np.ones(3),))[1], 6.0)
+
+
+def test_division_by_a_python_zero_is_as_numpy_has_it():
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(wg.grad(lambda x: np.sum(x / 0))(np.ones(2)), np.inf)
+        np.testing.assert_array_equal(wg.grad(lambda b: np.sum(np.ones(2) / b))(0.0), -np.inf)

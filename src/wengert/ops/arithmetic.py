@@ -44,11 +44,18 @@ multiply = elementwise(
     doc=Doc("Product, elementwise.", (ANY, ANY)),
     notation="{0} * {1}",
 )
+
+
+def _inverse(b: Any) -> Any:
+    """1 / b; of a Python zero NumPy's infinity, which the value had, not Python's error."""
+    return 1 / b if type(b) not in PYTHON_SCALARS or b else np.divide(1.0, b)
+
+
 divide = elementwise(
     name="divide",
     value=operator.truediv,
     ufunc=np.divide,
-    partials=(lambda b: 1 / b, lambda y, b: -y / b),
+    partials=(lambda b: _inverse(b), lambda y, b: -y / b),
     doc=Doc("Quotient, elementwise.", (ANY, AWAY)),
     notation="{0} / {1}",
 )
@@ -70,7 +77,14 @@ positive = elementwise(
     doc=Doc("Copy, elementwise."),
     notation="+{0}",
 )
-floor_divide = elementwise(
+floor_
+
+def _inverse(b: Any) -> Any:
+    """1 / b; of a Python zero NumPy's infinity, which the value had, not Python's error."""
+    return 1 / b if type(b) not in PYTHON_SCALARS or b else np.divide(1.0, b)
+
+
+divide = elementwise(
     name="floor_divide",
     value=operator.floordiv,
     ufunc=np.floor_divide,

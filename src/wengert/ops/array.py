@@ -241,10 +241,16 @@ class Array(Operators, Methods, Box):
     # --- conversions: reading is explicit, nothing is lost silently -------------------------------
 
     def _holds_derivative(self) -> bool:
-        """Whether a conversion to plain NumPy would lose something: anything but an untracked value
-        of the root.
+        """Whether a conversion to plain NumPy would lose something: not of a value that is a
+        constant on every level, as integers are.
         """
-        return self._owner.parent is not None or self._node is not None
+        self.refresh()
+        box: Any = self
+        while isinstance(box, Box):
+            if box._node is not None:
+                return True
+            box = box._value
+        return False
 
     def _read(self, what: str) -> Any:
         """The plain value below all levels; raises under ``vmap``, where there is no one value."""

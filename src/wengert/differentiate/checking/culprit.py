@@ -125,8 +125,8 @@ class Examiner(Interpreter):
             try:
                 tried = Application(primitive, values, group, params, where)
                 found = tried.examine(self.modes, self.path, rng)
-            except WengertError:  # a rule that does not exist: the program has raised it already
-                continue
+            except (WengertError, ValueError, TypeError, ArithmeticError):
+                continue  # a rule that can't run on its own says nothing
             self.found += [c for c in found if c.finding.kind != "differs"][:1]
             wrong = [c for c in found if c.finding.kind == "differs"]
             if wrong:

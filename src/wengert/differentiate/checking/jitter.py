@@ -14,6 +14,7 @@ Source: D. S. Parker, Monte Carlo Arithmetic, UCLA report CSD-970002 (1997).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -31,10 +32,27 @@ FEW = 200  # numbers that a set compares faster than NumPy does
 PRECISION = {"f": np.float32, "c": np.complex64}
 
 
+@dataclass(frozen=True)
+class Precision:
+    """What a floating dtype can hold: its rounding unit, the least number it holds well, the least
+    there is; and the dtype of which all that is said.
+    """
+
+    eps: float
+    small: float
+    least: float
+    dtype: np.dtype[Any]
+
+
 @cache
-def precision(kind: np.dtype[Any], single: bool) -> Any:
-    """``np.finfo`` of ``kind``, or of single precision."""
-    return np.finfo(PRECISION[kind.kind] if single else kind)
+def precision(kind: np.dtype[Any], single: bool) -> Precision:
+    """That of ``kind``, or of its single precision."""
+    dtype = np.dtype(PRECISION[kind.kind]) if single else kind
+    limits = np.finfo(dtype)
+    eps = float(limits.eps)
+    return Precision(
+        eps, float(limits.smallest_normal) / eps, float(limits.smallest_subnormal), dtype
+    )
 
 
 class Jitter(Interpreter):
@@ -82,20 +100,27 @@ class Jitter(Interpreter):
         if not is_inexact(value) or isinstance(value, Box):
             return value
         kind = np.dtype(dtype_of(value))
-        limits = precision(kind, self.single)
+        limits, rng = precision(kind, self.single), self.rng
+        if kind == np.float64 and not isinstance(value, np.ndarray):
+            return type(value)(self._scalar(float(value), limits))
         shape = np.shape(value)
         with np.errstate(all="ignore"):
-            y = value * (1 + np.asarray(limits.eps * self.rng.uniform(-1, 1, shape), kind))
+            y = value * (1 + limits.eps * rng.uniform(-1, 1, shape)).astype(kind)
             if kind.kind == "c":
-                turned = np.asarray(limits.eps * self.rng.uniform(-1, 1, shape), kind)
-                y = y + 1j * np.abs(value) * turned
+                y = y + 1j * np.abs(value) * limits.eps * rng.uniform(-1, 1, shape).astype(kind)
             size = np.abs(y)
-            if np.any(size < limits.smallest_normal / limits.eps):
-                small = (size < limits.smallest_normal / limits.eps) & (size > 0)
-                y = y + self._least(small, kind)
-            if self.single and kind.itemsize > np.dtype(PRECISION[kind.kind]).itemsize:
-                y = np.asarray(y, PRECISION[kind.kind]).astype(kind)[()]
-        return y.item() if type(value) in (float, complex) else y
+            if np.min(size, initial=1.0) < limits.small:
+                y = y + self._least((size < limits.small) & (size > 0), kind)
+            if limits.dtype.itemsize < kind.itemsize:
+                y = np.asarray(y, limits.dtype).astype(kind)[()]
+        return complex(y) if type(value) is complex else y.astype(kind)
+
+    def _scalar(self, value: float, limits: Precision) -> float:
+        """``moved`` of one number."""
+        y = value * (1 + limits.eps * self.rng.uniform(-1, 1))
+        if 0 < abs(y) < limits.small:
+            y += int(self.rng.integers(-1, 2)) * limits.least
+        return float(limits.dtype.type(y))
 
     def unvanished(self, y: Any, values: Sequence[Any]) -> Any:
         """``y`` with the least number there is where a product may have vanished: underflow."""
@@ -110,11 +135,9 @@ class Jitter(Interpreter):
         return moved.item() if type(y) in (float, complex) else moved
 
     def _least(self, where: Any, kind: np.dtype[Any]) -> Any:
-        limits = precision(kind, self.single)
-        least = np.asarray(limits.smallest_subnormal, limits.dtype).astype(kind)
-        return np.where(where, self.rng.integers(-1, 2, np.shape(where)) * least, 0).astype(kind)[
-            ()
-        ]
+        least = precision(kind, self.single).least
+        signs = self.rng.integers(-1, 2, np.shape(where))
+        return np.where(where, signs * least, 0).astype(kind)[()]
 
 
 def rounds(y: Any, values: Sequence[Any]) -> bool:

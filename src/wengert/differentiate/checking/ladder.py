@@ -25,6 +25,7 @@ Flags = NDArray[np.bool_]
 FIRST = 0.25  # the largest step, in units of the direction
 WINDOW = 4  # the last of the rungs that the first extrapolation takes
 GLANCE = 14  # rungs to look at before anything dearer
+KEPT = 2**16  # entries of y up to which a ladder keeps its rungs for the views of it
 BAD = (ValueError, ArithmeticError, IndexError)  # of f at x + tv: math.log(-1.0), 1 / 0, a shape
 
 
@@ -70,8 +71,12 @@ class Ladder:
                 ahead, behind = self._at(self.step(n)), self._at(-self.step(n))
             else:
                 ladder, view = self.source
-                ladder.rungs(n)
-                ahead, behind = view(ladder.ahead[n]), view(ladder.behind[n])
+                if ladder.base.size <= KEPT:
+                    ladder.rungs(n)
+                if n < len(ladder.ahead):
+                    ahead, behind = view(ladder.ahead[n]), view(ladder.behind[n])
+                else:
+                    ahead, behind = self._at(self.step(n)), self._at(-self.step(n))
             self.ahead.append(ahead)
             self.behind.append(behind)
 
