@@ -77,14 +77,7 @@ positive = elementwise(
     doc=Doc("Copy, elementwise."),
     notation="+{0}",
 )
-floor_
-
-def _inverse(b: Any) -> Any:
-    """1 / b; of a Python zero NumPy's infinity, which the value had, not Python's error."""
-    return 1 / b if type(b) not in PYTHON_SCALARS or b else np.divide(1.0, b)
-
-
-divide = elementwise(
+floor_divide = elementwise(
     name="floor_divide",
     value=operator.floordiv,
     ufunc=np.floor_divide,
