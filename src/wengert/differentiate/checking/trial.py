@@ -88,7 +88,7 @@ class Trial:
         self.v, length = shortened(direction(rng, subject.leaves, relative))
         self.keep = np.isfinite(self.y)
         noise = np.where(self.keep, units(self.base) * np.abs(self.y), 0.0)
-        digits = int(-np.log2(np.max(units(subject.leaves), initial=0.0) or 1.0))
+        digits = int(-np.log2(np.max(units(subject.leaves), initial=np.finfo(float).eps)))
         trust = room(subject.leaves, self.v)
         self.ladder = Ladder(self._along, self.y, noise, digits - SPARE, length, trust)
         self.w = self._weights(rng)
