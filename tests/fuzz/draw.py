@@ -13,92 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from .templates import BINARY, KINKED, MOVED, REDUCED, SHAPES, UNARY
+
 LARGEST = 8.0
 CLEAR = 0.02  # how far from a kink all values must stay
-SHAPES = [(), (3,), (4,), (2, 3), (1, 3), (2, 1), (3, 2), (2, 2)]
-
-UNARY = [
-    "np.sin({a})",
-    "np.cos({a})",
-    "np.tanh({a})",
-    "np.exp(-{a} * {a})",
-    "np.sqrt(1 + {a} * {a})",
-    "np.log(2 + np.sin({a}))",
-    "np.square({a})",
-    "(-{a})",
-    "{a} ** 3",
-    "1 / (2 + {a} * {a})",
-]
-BINARY = [
-    "({a} + {b})",
-    "({a} - {b})",
-    "({a} * {b})",
-    "{a} * ({b} + 0.5)",
-    "{a} / (1.5 + np.cos({b}))",
-    "np.arctan2({a}, 3 + np.sin({b}))",
-    "np.logaddexp({a}, {b})",
-    "np.hypot({a}, 1.5 + {b} * {b})",
-    "np.real(np.exp(1j * {a}) * (1 + {b}))",
-    "np.abs({a} + 1j * {b} + 2j) ** 2",
-    "np.imag(({a} + 2j) ** 2 / ({b} + 3j))",
-    "np.angle(3 + np.sin({a}) + 1j * {b})",
-    "(np.conj({a} * 1j + 1) * ({b} + 1j)).real",
-]
-# with the expressions whose elements must stay clear of 0
-KINKED = [
-    ("np.abs({a})", "{a}"),
-    ("np.maximum({a}, {b})", "({a}) - ({b})"),
-    ("np.minimum({a}, {b})", "({a}) - ({b})"),
-    ("np.where({a} > {b}, {a} * {c}, np.sin({b}))", "({a}) - ({b})"),
-    ("np.where({a} > 0, np.sqrt(np.where({a} > 0, {a}, 1.0)), {b})", "{a}"),
-    ("np.clip({a}, -0.7, 0.9)", "(({a}) + 0.7) * (({a}) - 0.9)"),
-    ("np.sign({a}) * {b}", "{a}"),
-]
-REDUCED = [
-    "np.sum({v}, axis={axis})",
-    "np.mean({v}, axis={axis})",
-    "np.sum({v} * {v}, axis={axis}, keepdims=True)",
-    "np.prod(1 + 0.1 * {v}, axis={axis})",
-    "np.cumsum({v}, axis={axis})",
-    "np.flip({v}, axis={axis})",
-    "np.var({v}, axis={axis})",
-    "np.std({v} * np.sin(np.arange({v}.size)).reshape({v}.shape) + 0.1, axis={axis}) ** 2",
-    "np.roll({v}, 1, axis={axis})",
-    "np.sum({v}, axis={axis}, where={v} > 0.1)",
-    "np.linalg.norm({v}, axis={axis}) ** 2",
-]
-MOVED = [
-    "{v}.T",
-    "{v}.reshape(-1)",
-    "{v}[None]",
-    "{v}[..., ::-1]",
-    "np.concatenate([{v}, {v} * 2])",
-    "np.stack([{v}, np.sin({v})])",
-    "np.ravel({v})",
-    "np.expand_dims({v}, 0)",
-    "np.tile({v}, 2)",
-    "np.repeat({v}, 2, axis=-1)",
-    "np.pad({v}, 1)",
-    "np.diff({v}, axis=-1)",
-    "np.outer({v}, {v})",
-    'np.einsum("...i,...i->...", {v}, {v})',
-    'np.einsum("i...->...i", {v})',
-    "np.take({v}, [0, -1], axis=-1)",
-    "np.swapaxes({v}, 0, -1)",
-    "np.moveaxis({v}, 0, -1)",
-    "np.squeeze({v})",
-    "np.atleast_2d({v})",
-    "np.split({v}, 1)[0]",
-    "np.broadcast_to({v}, (2, *{v}.shape))",
-    "np.column_stack([{v}.ravel(), {v}.ravel()])",
-    "np.dot({v}.ravel(), {v}.ravel())",
-    "np.tril(np.outer({v}, {v}))",
-    "np.diagonal(np.outer({v}, {v}))",
-    "np.trace(np.outer({v}, {v}))",
-    "np.cross(np.ones(3) * {v}.ravel()[0], np.arange(3.0))",
-    "np.kron({v}, {v}.ravel()[:2])",
-    "np.convolve({v}.ravel(), [1.0, 0.5])",
-]
 
 
 class Rejected(Exception):
