@@ -4,7 +4,7 @@ when large.
 A silent wrong gradient is the worst bug there is: ``y = x * buffer; buffer[:] = 0; backward`` must
 not use the zeros. Up to 4 KiB an array is copied; beyond, its memory is made read-only until the
 graph that saved it is gone, so that the write raises NumPy's ``assignment destination is
-read-only``.
+read-only``. One hole is left: NumPy lets a writable view that was taken before the lock write on.
 """
 
 from __future__ import annotations
