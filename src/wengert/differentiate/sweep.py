@@ -91,12 +91,8 @@ def sweep(
     adjoints = Adjoints() if adjoints is None else adjoints
     for node, g in seeds:
         adjoints.add(node, g)
-    queue, pending, values, masked = (
-        adjoints.queue,
-        adjoints.pending,
-        adjoints.values,
-        adjoints.masked,
-    )
+    queue, pending = adjoints.queue, adjoints.pending
+    values, masked = adjoints.values, adjoints.masked
     while queue:
         number = -heappop(queue)
         node, gy = pending.pop(number), values.pop(number)
@@ -114,19 +110,18 @@ def sweep(
         spread = (absorbs or primitive.selects) and primitive.spreads
         reader = node if tracked is None else Tracked(node, tracked(node))
         pull, i = primitive.pull, len(node.parents)
-        for parent in reversed(
-            node.parents
-        ):  # what is written is read from the adjoint before it is erased there
+        # the last input first: what is written is read from the adjoint before it is erased there
+        for parent in reversed(node.parents):
             i -= 1
             if parent is not None and (g := pull(i, gy, reader, absorbs)) is not None:
-                number = parent.number
-                if type(g) is quick and number not in pending:
-                    pending[number], values[number] = parent, g
-                    heappush(queue, -number)
+                place = parent.number
+                if type(g) is quick and place not in pending:
+                    pending[place], values[place] = parent, g
+                    heappush(queue, -place)
                 else:
                     adjoints.add(parent, g)
                 if spread:
-                    masked.add(number)
+                    masked.add(place)
         if release:
             node.saved, node.parents = RELEASED, ()
 
@@ -137,12 +132,8 @@ class Tracked:
     __slots__ = ("dtype", "number", "params", "parents", "saved", "shape")
 
     def __init__(self, node: Node, saved: Any) -> None:
-        self.saved, self.params, self.parents, self.number = (
-            saved,
-            node.params,
-            node.parents,
-            node.number,
-        )
+        self.saved, self.params = saved, node.params
+        self.parents, self.number = node.parents, node.number
         self.shape, self.dtype = node.shape, node.dtype
 
 
