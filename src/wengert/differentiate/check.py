@@ -72,7 +72,8 @@ def check_grads(
         No tolerance is set by hand. Differences are extrapolated at up to 44 scales, each with an
         estimate of its error, and must agree within 8 times that where it is below 1/2000 of the
         slope; rounding in the derivatives is estimated by Monte Carlo arithmetic. A rule wrong by
-        1 % is found in float64 and float32.
+        1 % is found in float64 and float32 if it has a share of some 1e-5 in the slope along a
+        random direction.
 
     Source:
         Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 3,
@@ -201,11 +202,17 @@ class Check:
         """Note why outcomes are not fine, or raise; False where a point near by may do better."""
         low = all(outcome.precision for outcome in bad)
         examiner = examine(self.subject, self.modes, path, self.seed, low)
+        if path and not examiner.wrong and any(outcome.is_wrong for outcome in bad):
+            within = examine(self.derived(path), self.modes, (), self.seed, low)
+            examiner = within if within.wrong else examiner
         if examiner.wrong:
             raise GradientError("check_grads: " + sentence(examiner.found[-1], path))
         kinks = [kink(culprit, len(path) + 1) for culprit in examiner.found]
         findings = [outcome.finding for outcome in bad]
-        if not kinks and any(f.kind == "differs" and not f.is_rough for f in findings):
+        differs = any(f.kind == "differs" and not f.is_rough for f in findings)
+        if differs and (
+            self.moved or not kinks
+        ):  # kinks at a point taken at random explain nothing
             raise GradientError("check_grads: " + unnamed(bad, path))
         if not kinks and any(f.is_rough for f in findings):
             kind = next(ROUGH[f.kind] for f in findings if f.is_rough)

@@ -196,9 +196,9 @@ class Application:
                 wrong[REVERSE] = self._wrong(trial, REVERSE, finding, None)
         if not wrong:
             wrong = self._others(trial, modes)
-        if len(wrong) == 2:
+        if FORWARD in wrong and REVERSE in wrong:
             return [*found, replace(wrong[FORWARD], side=BOTH)]
-        return [*found, *wrong.values()]
+        return [*found, *list(wrong.values())[:1]]
 
     def _others(self, trial: Trial, modes: Sequence[str]) -> dict[str, Culprit]:
         """What is wrong in the precision of the arguments only, or under ``vmap``."""
@@ -247,19 +247,14 @@ class Application:
 
     def _scale(self, trial: Trial, k: int | None) -> float | None:
         """What makes a directional derivative a partial one, where it is one number's."""
-        if trial.x.size != len(trial.v) or len(self.group) != len(trial.subject.leaves):
+        if len(self.group) != len(trial.subject.leaves):
             return None
-        if trial.x.size == 1:
-            return float(
-                trial.v[0] * (1.0 if k is not None else trial.w[0] if trial.y.size == 1 else np.nan)
-            )
-        if (
-            k is not None
-            and self.primitive.family == "elementwise"
-            and trial.x.size == trial.y.size
-        ):
-            return float(trial.v[k])
-        return None
+        if trial.x.size == 1 and k is not None:
+            return float(trial.v[0])
+        if trial.x.size == trial.y.size == 1:
+            return float(trial.v[0] * trial.w[0])
+        alike = self.primitive.family == "elementwise" and trial.x.size == trial.y.size
+        return float(trial.v[k]) if alike and k is not None else None
 
     @property
     def _input(self) -> int | None:

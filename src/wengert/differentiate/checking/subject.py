@@ -146,6 +146,12 @@ def cast_like(value: Any, like: Any) -> Any:
     return array[()] if isinstance(like, np.generic) else array.item()
 
 
+def same_field(value: Any, like: Any) -> Any:
+    """``value`` as complex numbers where ``like`` is complex: a real adjoint of one may be."""
+    both = np.asarray(value), np.asarray(like)
+    return value if both[0].dtype.kind == both[1].dtype.kind else cast_like(value, like)
+
+
 # --- leaves as real vectors --------------------------------------------------------------------
 
 

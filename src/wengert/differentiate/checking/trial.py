@@ -33,6 +33,7 @@ from .subject import (
     direction,
     lengths,
     room,
+    same_field,
     short,
     shortened,
     units,
@@ -140,7 +141,12 @@ class Trial:
         ys, ds = self._run(mode, self.subject.leaves if leaves is None else leaves)
         if leaves is None:
             self.values[mode] = as_vector([plain(y) for y in ys])
-        return as_vector([plain(d) for d in ds])
+        return self._as_vector(mode, ds)
+
+    def _as_vector(self, mode: str, ds: Sequence[Any]) -> Vector:
+        """Tangents or adjoints as a real vector; those of complex numbers are complex."""
+        likes = self.base if mode == FORWARD else self.subject.leaves
+        return as_vector([same_field(plain(d), x) for d, x in zip(ds, likes, strict=True)])
 
     def number(self, mode: str, vector: Vector, leaves: Sequence[Any] | None = None) -> Number:
         """The number that is compared, of what ``derivative`` gave."""
@@ -166,7 +172,7 @@ class Trial:
     def moves(self) -> list[Vector]:
         """What Monte Carlo arithmetic does to the result, a row a sample."""
         if self._moves is None:
-            rows = self._sampled(lambda leaves: self.subject.f(*leaves), self.y)
+            rows = self._sampled(self._value, self.y)
             with np.errstate(all="ignore"):
                 self._moves = [row - np.median(rows, axis=0) for row in rows]
         return self._moves
@@ -176,18 +182,19 @@ class Trial:
         key = mode, single, self.w.tobytes()
         if key not in self._rounding:
             self._rounding[key] = self._sampled(
-                lambda leaves: self._run(mode, leaves)[1], vector, single
+                lambda leaves: self._as_vector(mode, self._run(mode, leaves)[1]), vector, single
             )
         return self._rounding[key]
 
-    def _sampled(
-        self, compute: Callable[[Sequence[Any]], Any], center: Vector, single: bool = False
-    ) -> list[Vector]:
-        def off(leaves: Sequence[Any]) -> Vector:
-            return as_vector([plain(part) for part in compute(leaves)]) - center
+    def _value(self, leaves: Sequence[Any]) -> Vector:
+        return as_vector([plain(y) for y in self.subject.f(*leaves)])
 
+    def _sampled(
+        self, compute: Callable[[Sequence[Any]], Vector], center: Vector, single: bool = False
+    ) -> list[Vector]:
+        f, leaves = self.subject.f, self.subject.leaves
         with np.errstate(all="ignore"):
-            return samples(self.subject.f, self.subject.leaves, off, single)
+            return [row - center for row in samples(f, leaves, compute, single)]
 
     def _moved(self, number: Number, single: bool = False) -> Vector:
         """What it does to the number that is compared, a sample each."""
@@ -234,8 +241,7 @@ class Trial:
             verdict = judge(ladder, claim, slack, depth)
             if verdict.confirmed.all():
                 slope, error = float(verdict.slope[0]), float(verdict.error[0])
-                beside = float(ladder.reach()[0]) / ladder.length
-                return Finding("agrees", number.value, slope, error, beside=beside)
+                return Finding("agrees", number.value, slope, error)
             if not (patient or verdict.doubted.any()):
                 return Finding("undecided", number.value)
             if depth == GLANCE:
@@ -302,7 +308,7 @@ class Trial:
             off = np.where(self.keep, np.abs(as_vector(low) - self.y), 0.0)
             allowed = MULTIPLE * units(low) * np.abs(self.y)
             if not (off <= allowed).all():
-                rows = self._sampled(lambda leaves: self.subject.f(*leaves), self.y, single=True)
+                rows = self._sampled(self._value, self.y, single=True)
                 allowed = np.maximum(allowed, MULTIPLE * np.max(np.abs(rows), axis=0))
             return bool(np.all((off <= allowed) | ~np.isfinite(allowed) | ~np.isfinite(off)))
 

@@ -11,6 +11,7 @@ Layer: ``ladder``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,6 +21,7 @@ MULTIPLE = 8.0  # of an estimated error: what may lie between a claim and the di
 CONCLUSIVE = 2.0**-8  # the largest tolerance, beside the slope, at which a scale says anything
 FAIR = 2.0**-12  # one that needs two more like it
 SHARP = 2.0**-26  # one that needs no second opinion
+STEADY = 10  # steps over which y must behave alike to be called discontinuous or vertical
 NEGLIGIBLE = 2.0**-40  # beside y: a slope that the digits of y do not show
 
 
@@ -30,8 +32,7 @@ class Finding:
     kind: ``"agrees"``; ``"differs"``; ``"kink"`` (left and right slopes differ, the claim lies
     between them), ``"step"``, ``"infinite"`` (a vertical tangent), ``"edge"`` (not finite on one
     side or both), ``"undecided"`` (no scale is conclusive). slope, error: the best estimate and its
-    tolerance; NaN where there is none. left, right: the one-sided slopes of a kink. beside: what a
-    slope must be held beside to be called zero.
+    tolerance; NaN where there is none. left, right: the one-sided slopes of a kink.
     """
 
     kind: str
@@ -40,7 +41,6 @@ class Finding:
     error: float = np.nan
     left: float = np.nan
     right: float = np.nan
-    beside: float = 0.0
 
     @property
     def is_rough(self) -> bool:
@@ -49,10 +49,9 @@ class Finding:
 
     @property
     def disagreement(self) -> float:
-        """How far claim and slope differ, beside the larger of them; 0 for two zeros."""
+        """How far claim and slope differ, beside the larger; 0 where both may be zero."""
         size = max(abs(self.claim), abs(self.slope))
-        size = size if size > self.error else max(size, self.beside)
-        return abs(self.claim - self.slope) / size if size > 0 else 0.0
+        return abs(self.claim - self.slope) / size if size > self.error else 0.0
 
 
 @dataclass
@@ -186,8 +185,7 @@ def _settled(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
         if len(chosen) < 2:
             return None
         best = min(chosen, key=_error)
-    beside = float(part.reach()[0]) / part.length
-    return Finding(kind, claim, float(best.slope[0]), _error(best), beside=beside)
+    return Finding(kind, claim, float(best.slope[0]), _error(best))
 
 
 def _error(scale: Scale) -> float:
@@ -196,18 +194,11 @@ def _error(scale: Scale) -> float:
 
 def _rough(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
     """A kink, a step or a vertical tangent, as the smallest resolved steps show it."""
-    noise = float(part.noise[0])
-    moved = [
-        float(np.fmax(abs(a[0] - part.base[0]), abs(b[0] - part.base[0])))
-        for a, b in zip(part.ahead, part.behind, strict=True)
-    ]
-    above = [m for m in moved if np.isfinite(m) and m > 64 * noise]
-    ratios = [b / a for a, b in zip(above[-5:], above[-4:], strict=False)]
-    if len(above) > part.depth // 2 and len(ratios) == 4:
-        if min(ratios) > 0.97:
-            return Finding("step", claim)
-        if min(ratios) > 0.55 and max(ratios) <= 0.97:
-            return Finding("infinite", claim, np.inf)
+    sides = [_approach(part, values) for values in (part.ahead, part.behind)]
+    if "step" in sides:
+        return Finding("step", claim)
+    if "infinite" in sides:
+        return Finding("infinite", claim, np.inf)
     resolved = [
         s for s in scales if MULTIPLE * s.jump_error[0] <= max(abs(s.jump[0]), s.size[0]) / 16
     ]
@@ -224,6 +215,21 @@ def _rough(part: Ladder, scales: list[Scale], claim: float) -> Finding | None:
     left, right = slope - jump / 2, slope + jump / 2
     inside = min(left, right) - error <= claim <= max(left, right) + error
     return Finding("kink" if inside else "differs", claim, slope, error, left, right)
+
+
+def _approach(part: Ladder, values: list[Vector]) -> str:
+    """How y comes to its value at 0 from one side: by a ``"step"``, ``"infinite"``ly steep, or "".
+
+    Its distances at the smallest steps are all the same there, or fall by a power below 6/7.
+    """
+    far = [float(y[0] - part.base[0]) for y in values]
+    last = [m for m in far if np.isfinite(m) and abs(m) > 64 * part.noise[0]][-STEADY:]
+    if sum(np.isfinite(far)) < part.depth // 2 or len(last) < STEADY or 0 in last:
+        return ""
+    ratios = [b / a for a, b in pairwise(last)]
+    if min(ratios) > 0.97 and max(ratios) < 1.03 and last == far[-STEADY:]:
+        return "step"
+    return "infinite" if min(ratios) > 0.55 and max(ratios) <= 0.97 else ""
 
 
 def _one_sided(part: Ladder, claim: float, slack: float) -> Finding | None:
