@@ -260,8 +260,7 @@ class Array(Operators, Methods, Box):
             if box._node is BATCHED:
                 raise UnsupportedError(
                     f"{what} under vmap: every example has its own value. Write "
-                    "np.where(condition, a, b) for a branch, or cond; write loops with a fixed "
-                    "number of steps"
+                    "np.where(condition, a, b) for a branch, and loops with a fixed number of steps"
                 )
             box = box._value
         return box
