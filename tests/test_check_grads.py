@@ -112,7 +112,12 @@ def only_single(x: Any) -> Any:
 
 
 def test_a_function_that_refuses_float64() -> None:
+    def asserts(x: Any) -> Any:
+        assert x.dtype == np.float32
+        return np.exp(x)
+
     assert check_grads(only_single, (X.astype(np.float32),))
+    assert check_grads(asserts, (X.astype(np.float32),))
 
 
 def test_a_wrong_rule_in_a_function_that_refuses_float64() -> None:
@@ -410,6 +415,18 @@ def test_a_kink_of_the_second_derivative() -> None:
     report = check_grads(lambda x: np.sum(x * np.abs(x)), (np.array([1.0, 0.0]),))
     assert report
     assert [kink.order for kink in report.kinks] == [2]
+
+
+def test_a_branch_at_the_very_point() -> None:
+    def f(x: Any) -> Any:
+        y = x * 1
+        y[x == 0] = 0.0
+        return np.sum(y * y + y)
+
+    report = check_grads(f, (np.array([0.0, 3.0]),))
+    assert report
+    assert str(report.kinks[0]) == "isolated point of a branch of the program (order 1)"
+    assert check_grads(f, (np.array([1.0, 3.0]),)).kinks == ()
 
 
 def test_several_kinks_whose_slopes_cancel() -> None:

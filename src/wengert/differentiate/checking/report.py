@@ -41,7 +41,8 @@ class Kink:
     """A place where a derivative does not exist.
 
     Attributes:
-        kind: ``"kink"``, ``"step"``, ``"infinite slope"`` or ``"edge of the domain"``.
+        kind: ``"kink"``, ``"step"``, ``"infinite slope"``, ``"edge of the domain"``; or ``"isolated
+            point"``, where modes and differences disagree at the arguments and nowhere near by.
         operation: the primitive, or ``"a branch of the program"``.
         where: its line, ``file:line``.
         position: the element of its result; None where it is not known.
@@ -91,8 +92,10 @@ class Report:
 
 
 def title(path: Sequence[str], mode: str = "") -> str:
-    """``"reverse over forward"`` for ``mode`` on top of ``path``."""
-    return " over ".join(filter(None, [mode, *path[::-1]])) or "first derivatives"
+    """``"reverse over forward"`` for ``mode`` on top of ``path``; without one, all of them."""
+    if not mode:
+        return f"derivatives of {title(path[:-1], path[-1])}" if path else "first derivatives"
+    return " over ".join([mode, *path[::-1]])
 
 
 def kink(culprit: Culprit, order: int) -> Kink:
@@ -150,7 +153,9 @@ def unnamed(bad: Sequence[Outcome], path: Sequence[str]) -> str:
     """A disagreement that no single operation explains."""
     outcome = next(o for o in bad if o.is_wrong)
     f, own = outcome.finding, title(path, outcome.what)
-    if outcome.what == VALUE:
+    if outcome.what in (VALUE, VMAP) and np.isnan(f.slope):
+        numbers = "the result has another shape than on plain NumPy"
+    elif outcome.what == VALUE:
         numbers = f"the value under differentiation is {f.claim:.9g}, on plain NumPy {f.slope:.9g}"
     elif outcome.what == VMAP:
         numbers = f"under vmap the value is {f.claim:.9g}, one example at a time {f.slope:.9g}"

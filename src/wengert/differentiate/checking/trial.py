@@ -140,7 +140,8 @@ class Trial:
         """J v or Jᵀ w as a real vector; at the leaves of the subject, or in another precision."""
         ys, ds = self._run(mode, self.subject.leaves if leaves is None else leaves)
         if leaves is None:
-            self.values[mode] = as_vector([plain(y) for y in ys])
+            pairs = zip(ys, self.base, strict=True)
+            self.values[mode] = as_vector([same_field(plain(y), like) for y, like in pairs])
         return self._as_vector(mode, ds)
 
     def _as_vector(self, mode: str, ds: Sequence[Any]) -> Vector:

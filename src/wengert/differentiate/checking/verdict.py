@@ -22,7 +22,7 @@ CONCLUSIVE = 2.0**-8  # the largest tolerance, beside the slope, at which a scal
 FAIR = 2.0**-12  # one that needs two more like it
 SHARP = 2.0**-26  # one that needs no second opinion
 STEADY = 10  # steps over which y must behave alike to be called discontinuous or vertical
-NEGLIGIBLE = 2.0**-40  # beside y: a slope that the digits of y do not show
+NEGLIGIBLE = 2.0**-34  # beside y: a slope that the digits of y do not show
 
 
 @dataclass(frozen=True)
