@@ -56,6 +56,13 @@ class Interpreter:
         return self.process(primitive, (a, b), {})
 
     records = True  # whether changes in place would be seen by a derivative; not under no_grad
+    dynamic = False  # whether it is a dynamic graph, which has leaves and ``backward``
+    observes = False  # whether it wants to know when Python reads a value: see ``observe``
+
+    def observe(self, box: Box, convert: Callable[[Any], Any] | None, result: Any) -> None:
+        """Python has read ``result``, which is ``convert`` of the plain value of ``box``; of None,
+        printed it.
+        """
 
     def notes(self, box: Box) -> list[str]:
         """What ``repr`` says of a value besides its elements."""

@@ -65,9 +65,13 @@ Atom = Var | Literal
 
 
 class Equation:
-    """One line of the Wengert list. ``source``: ``file.py:12``, the user's line, or empty."""
+    """One line of the Wengert list. ``source``: ``file.py:12``, the user's line, or empty.
 
-    __slots__ = ("inputs", "outputs", "params", "primitive", "source")
+    ``reuse``: the number of the input in whose buffer ``executable`` writes the output, which must
+    be dead after it; ``run`` makes a new one.
+    """
+
+    __slots__ = ("inputs", "outputs", "params", "primitive", "reuse", "source")
 
     def __init__(
         self,
@@ -76,9 +80,10 @@ class Equation:
         outputs: tuple[Var, ...],
         params: dict[str, Any],
         source: str = "",
+        reuse: int | None = None,
     ) -> None:
         self.primitive, self.inputs, self.outputs = primitive, inputs, outputs
-        self.params, self.source = params, source
+        self.params, self.source, self.reuse = params, source, reuse
 
     def __repr__(self) -> str:
         names = Names()
@@ -126,6 +131,11 @@ class Program:
     name: str = ""
 
     @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """What others have derived from the program, so that it is derived once."""
+        return {}
+
+    @cached_property
     def names(self) -> Names:
         """The names that printing uses: inputs first, then every output of an equation."""
         names = Names(tuple(self.constants))
@@ -144,7 +154,8 @@ class Program:
             yield "  constants  " + ", ".join(map(names.typed, self.constants))
         for eqn in self.equations:
             left = ", ".join(map(names.typed, eqn.outputs))
-            yield f"  {left} = {formula(eqn, [names[atom] for atom in eqn.inputs])}"
+            into = "" if eqn.reuse is None else f"  in the buffer of {names[eqn.inputs[eqn.reuse]]}"
+            yield f"  {left} = {formula(eqn, [names[atom] for atom in eqn.inputs])}{into}"
         yield "  outputs    " + (", ".join(names[atom] for atom in self.outputs) or "none")
 
     def __repr__(self) -> str:
@@ -161,7 +172,8 @@ class Program:
     def check(self) -> Program:
         """Raise ``ProgramError`` unless each variable is defined once, before use, with its type.
 
-        Types are those that the primitives' shape rules give. Returns the program.
+        Types are those that the primitives' shape rules give; a buffer that is written into again
+        must be the program's own, and read by nothing after. Returns the program.
         """
         defined: set[Var] = set()
         self._define((*self.inputs, *self.constants), defined, "the inputs")
@@ -171,6 +183,10 @@ class Program:
             self._define(eqn.outputs, defined, where)
             check_types(eqn, where)
         self._read(self.outputs, defined, "the outputs")
+        if any(eqn.reuse is not None for eqn in self.equations):
+            from .storage import check_reuse
+
+            check_reuse(self)
         for var, value in self.constants.items():
             if not agree(var.aval, aval_of(value)):
                 raise ProgramError(
@@ -249,10 +265,11 @@ def execute(eqn: Equation, held: dict[Var, Any]) -> None:
 
 def strong(value: Any) -> Any:
     """``value`` as NumPy's scalar where it is Python's: see ``Var.strengthen``."""
-    if isinstance(value, Box):
-        if type(value._value) in PYTHON_SCALARS:
-            value._value = np.asarray(value._value)[()]
-        return value
+    box = value
+    while isinstance(box, Box):
+        if type(box._value) in PYTHON_SCALARS:
+            box._value = np.asarray(box._value)[()]
+        box = box._value
     return np.asarray(value)[()] if type(value) in PYTHON_SCALARS else value
 
 
@@ -272,14 +289,21 @@ def check_types(eqn: Equation, where: str) -> None:
     expected = (inferred,) if isinstance(inferred, Aval) else tuple(inferred)
     if len(expected) != len(eqn.outputs):
         raise ProgramError(f"{where}: {len(eqn.outputs)} outputs, the rule gives {len(expected)}")
-    # how many elements a mask selects only its values say
-    masked = "index" in eqn.params and any(aval.dtype.kind == "b" for aval in avals[1:])
+    masked = shape_follows_value(eqn)
     for var, aval in zip(eqn.outputs, expected, strict=True):
         fits = agree(aval, var.aval)
         if masked:
             fits = aval.dtype == var.aval.dtype and len(aval.shape) == len(var.aval.shape)
         if not fits:
             raise ProgramError(f"{where}: the output is {var.aval}, the rule gives {aval}")
+
+
+def shape_follows_value(eqn: Equation) -> bool:
+    """Whether the shape of the output depends on values: how many elements a mask selects."""
+    if eqn.primitive.name == "nonzero":
+        return True
+    reads = eqn.primitive.name == "getitem"
+    return reads and any(atom.aval.dtype.kind == "b" for atom in eqn.inputs[1:])
 
 
 # --- text --------------------------------------------------------------------------------------

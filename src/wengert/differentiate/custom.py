@@ -9,13 +9,14 @@ there, which must then be linear.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
 import numpy as np
 
 from ..core import tree
 from ..core.box import Box, is_inexact, shape_of
+from ..core.declared import Repeatable
 from ..core.errors import DtypeError, ShapeError, UnsupportedError, describe
 from ..ops.array import normal
 from ..ops.fitting import Like, fit, zeros_like
@@ -284,18 +285,14 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     def checkpointed(*args: Any) -> Any:
         leaves, in_def = tree.flatten(args)
         out: list[Any] = []
-        return _call(
-            _again(
-                f"checkpoint of {getattr(f, '__name__', f)}", _flat_function(f, in_def, out), out
-            ),
-            leaves,
-        )
+        name = f"checkpoint of {getattr(f, '__name__', f)}"
+        return _call(_again(name, Repeatable(_flat_function(f, in_def, out)), out), leaves)
 
     update_wrapper(checkpointed, f)
     return checkpointed
 
 
-def _again(name: str, flat: Any, out: list[Any]) -> Rules:
+def _again(name: str, flat: Repeatable, out: list[Any]) -> Rules:
     def push(xs: Sequence[Any], dxs: Sequence[Any]) -> Any:
         active = [k for k, x in enumerate(xs) if is_inexact(x)]
 
@@ -303,16 +300,18 @@ def _again(name: str, flat: Any, out: list[Any]) -> Rules:
             full = list(xs)
             for k, part in zip(active, parts, strict=True):
                 full[k] = part
-            return flat(*full)
+            return flat.again(*full)
 
         return jvp(of_active, tuple(xs[k] for k in active), tuple(dxs[k] for k in active))[1]
 
     return Rules(
         name,
         lambda xs: flat(*xs),
-        lambda xs: (flat(*xs), tuple(xs)),
-        lambda xs, gys: vjp(flat, *xs)[1](tuple(gys)),
+        lambda xs: (flat(*xs), (tuple(xs), flat.found)),
+        lambda saved, gys: vjp(partial(flat.again, found=saved[1]), *saved[0])[1](tuple(gys)),
         push,
-        lambda flags, size: _again(name, vmap(flat, _axes(flags)), out),
+        lambda flags, size: _again(
+            name, Repeatable(vmap(flat.function, _axes(flags)), like=flat), out
+        ),
         out,
     )

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core import interpret
 from ..core.box import Box, is_inexact
+from ..core.declared import refused
 from ..core.errors import ConversionError, DtypeError, ShapeError, UnsupportedError
 from ..core.interpret import Interpreter
 from ..core.primitive import Primitive
@@ -23,18 +24,24 @@ from ..ops.arithmetic import stop_gradient
 from ..ops.array import Array, make
 from ..ops.fitting import fit
 from .sweep import sweep
-from .tape import HookedNode, Leaf, Node, Tape, leaf
+from .tape import HookedNode, Leaf, Node, Tape, flags_of, leaf
 
 _keys = count()
 DOUBLES = (float, np.float64)
+REDRAWN = (
+    "random numbers drawn inside a function of checkpoint, custom_jvp or custom_vjp would be drawn "
+    "anew by backward(create_graph=True): draw them before, and pass them as an argument; or take "
+    "wengert.grad, which nests"
+)
 
 
 class Root(Tape):
     """The interpreter at the bottom: it records what depends on an array that asks for
-    gradients.
+    gradients. A static graph being recorded has one of its own, on top of its recorder.
     """
 
     __slots__ = ()
+    dynamic = True
 
     def gradient(self, box: Box) -> Any:
         node = box._node
@@ -88,9 +95,29 @@ class Root(Tape):
             gradient = fit(gradient, node)
         with quiet():
             if create_graph:
-                sweep([(node, gradient)], False, accumulate, tracked)
+                sweep([(node, gradient)], False, self.accumulate, lambda node: tracked(self, node))
             else:
-                sweep([(node, gradient)], not retain_graph, accumulate)
+                sweep([(node, gradient)], not retain_graph, self.accumulate)
+
+    def accumulate(self, node: Leaf, g: Any) -> None:
+        """Add ``g`` to the gradient of a leaf."""
+        if type(g) is not np.ndarray or g.dtype is not node.dtype or g.shape != node.shape:
+            g = fit(g, node)
+            if isinstance(g, Box):
+                node.grad = g if node.grad is None else node.grad + g
+                return
+            g = np.asarray(g)
+        if g.base is not None or not g.flags.writeable:
+            g = np.array(g)
+        gradient = Array()
+        gradient._owner = ROOT
+        gradient._value = g
+        gradient._node = None
+        node.grad = gradient if node.grad is None else node.grad + gradient
+
+    def leaf(self, value: Any) -> Array:
+        """A handle on ``value`` that asks for gradients."""
+        return make(self, value, leaf(value))
 
     def register_hook(self, box: Box, hook: Callable[[Any], Any]) -> Callable[[], None]:
         if box._node is None:
@@ -123,37 +150,25 @@ class Root(Tape):
         return []
 
 
-def tracked(node: Node) -> Any:
+def tracked(root: Root, node: Node) -> Any:
     """What ``node`` has saved, as handles on the graph: for a backward pass that is itself
     recorded.
     """
     saved = node.saved
     if node.primitive is not None and node.primitive.residual is not None:
         xs = [
-            x if p is None else make(ROOT, x, p)
+            x if p is None else make(root, x, p)
             for x, p in zip(saved.xs, node.parents, strict=True)
         ]
-        return node.primitive.residual(xs, node.params)[1]
+        with refused(REDRAWN):
+            return node.primitive.residual(xs, node.params, flags_of(node.parents))[1]
     if not isinstance(saved, tuple):
         return saved
     y, *xs = saved[1 : 2 + len(node.parents)]
-    full = [None, y if y is None else make(ROOT, y, node)]
+    full = [None, y if y is None else make(root, y, node)]
     for x, parent in zip(xs, node.parents, strict=False):
-        full.append(x if x is None or parent is None else make(ROOT, x, parent))
+        full.append(x if x is None or parent is None else make(root, x, parent))
     return (*full, *saved[len(full) :])
-
-
-def accumulate(node: Leaf, g: Any) -> None:
-    """Add ``g`` to the gradient of a leaf."""
-    if type(g) is not np.ndarray or g.dtype is not node.dtype or g.shape != node.shape:
-        g = fit(g, node)
-    if not isinstance(g, Box):
-        if type(g) is not np.ndarray:
-            g = np.asarray(g)
-        elif g.base is not None or not g.flags.writeable:
-            g = np.array(g)
-        g = make(ROOT, g, None)
-    node.grad = g if node.grad is None else node.grad + g
 
 
 def _restored(value: Any, requires_grad: bool, gradient: Any) -> Array:
@@ -165,6 +180,14 @@ def _restored(value: Any, requires_grad: bool, gradient: Any) -> Array:
 
 ROOT = Root(None)
 interpret.set_root(ROOT)
+
+
+def nearest_root() -> Root:
+    """The dynamic graph that stands nearest below the current interpreter."""
+    below: Any = interpret.current.get()
+    while not below.dynamic:
+        below = below.parent
+    return below  # type: ignore[no-any-return]
 
 
 def array(data: Any, dtype: Any = None, requires_grad: bool = False) -> Array:
@@ -208,7 +231,7 @@ def array(data: Any, dtype: Any = None, requires_grad: bool = False) -> Array:
             f"array: requires_grad=True needs floats, got {value.dtype}; add dtype=float"
         )
     if requires_grad:
-        return make(ROOT, value, leaf(value))
+        return nearest_root().leaf(value)
     current = interpret.current.get()
     return current.owned(value)  # type: ignore[return-value]
 

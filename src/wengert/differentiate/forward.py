@@ -51,6 +51,8 @@ class Forward(Interpreter):
             plain = plain and type(arg) in PLAIN
             values.append(arg)
             tangents.append(tangent)
+        if active and primitive.push is not None:
+            return self._pushed(primitive.push, values, tangents, params)
         if plain:
             y = apply(primitive, values, params)
         else:
@@ -61,6 +63,13 @@ class Forward(Interpreter):
         if type(y) is not tuple:
             return make(self, y, dy)
         return tuple(make(self, part, None if dy is None else dy[k]) for k, part in enumerate(y))
+
+    def _pushed(self, push: Any, values: Any, tangents: Any, params: dict[str, Any]) -> Any:
+        """An application whose rule gives values and tangents in one; it runs under the parent."""
+        assert self.parent is not None
+        with interpret.under(self.parent):
+            ys, dys = push(values, tangents, params)
+        return tuple([make(self, y, dy) for y, dy in zip(ys, dys, strict=True)])
 
     def _tangent(
         self,

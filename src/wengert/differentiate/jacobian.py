@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.box import Box, dtype_of, is_inexact, shape_of
+from ..core.declared import Repeatable
 from ..core.errors import DtypeError, ShapeError, UnsupportedError, describe
 from ..ops.fitting import cast, is_complex
 from ..vectorize import vmap
@@ -97,16 +98,18 @@ class _Problem:
 
 
 def _forward(
-    problem: _Problem, chunk_size: int | None, bytes_each: int, imaginary: bool = False
+    f: Callable[..., Any],
+    xs: Sequence[Any],
+    chunk_size: int | None,
+    bytes_each: int,
+    imaginary: bool = False,
 ) -> list[list[Any]]:
     """Columns: for each output leaf and input leaf the block ``(*output, *input)``."""
     blocks = []
     factor = 1j if imaginary else 1
-    for block in directions(problem.leaves, chunk_size, bytes_each):
+    for block in directions(xs, chunk_size, bytes_each):
         tangents = [b * factor if is_complex(b) else b for b in block]
-        columns = vmap(lambda *dxs: tree.flatten(jvp(problem, problem.leaves, dxs)[1])[0])(
-            *tangents
-        )
+        columns = vmap(lambda *dxs: tree.flatten(jvp(f, xs, dxs)[1])[0])(*tangents)
         blocks.append(columns)
     return blocks
 
@@ -174,7 +177,8 @@ def jacobian(
         problem = _Problem(f, args, argnums, kwargs)
         xs = problem.leaves
         total_in = sum(_size(shape_of(x)) for x in xs)
-        value, pullback = vjp(problem, *xs)
+        once = Repeatable(problem)
+        value, pullback = vjp(once, *xs)
         ys, out_def = tree.flatten(value)
         for y in ys:
             differentiable(y, "jacobian")
@@ -184,10 +188,10 @@ def jacobian(
         if complex_ and mode == "reverse":
             raise UnsupportedError("jacobian: complex functions take mode='forward' or 'auto'")
         if forward:
-            blocks = _forward(problem, chunk_size, 16 * total_out)
+            blocks = _forward(once.again, xs, chunk_size, 16 * total_out)
             table = _from_columns(blocks, ys, xs)
             if any(map(is_complex, xs)):
-                turned = _forward(problem, chunk_size, 16 * total_out, True)
+                turned = _forward(once.again, xs, chunk_size, 16 * total_out, True)
                 table = _with_imaginary(table, _from_columns(turned, ys, xs), ys, xs)
         else:
             rows = []

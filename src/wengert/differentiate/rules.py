@@ -11,7 +11,7 @@ import numpy as np
 from ..core import tree
 from ..core.box import Box, is_inexact
 from ..core.errors import UnsupportedError
-from ..core.primitive import Doc, Keep, KeepAll, Primitive
+from ..core.primitive import Doc, KeepAll, Primitive
 from ..ops.families import general
 from ..ops.fitting import Like, fit, zeros_like
 from .reverse import record
@@ -49,7 +49,9 @@ class Saved:
         self.gxs: Sequence[Any] = ()
 
 
-def _residual(values: Sequence[Any], params: dict[str, Any]) -> tuple[tuple[Any, ...], Saved]:
+def _residual(
+    values: Sequence[Any], params: dict[str, Any], active: Sequence[bool]
+) -> tuple[tuple[Any, ...], Saved]:
     ys, residual = params["rules"].residual(values)
     return ys, Saved(values, ys, residual)
 
@@ -111,11 +113,10 @@ class LinearTape(Tape):
             for i, a in enumerate(args)
             if isinstance(a, Box) and a._owner is self and a._node is not None
         ]
-        keep = primitive.keep
-        if active and isinstance(keep, Keep):
+        if active and primitive.reads is not None:
             forbidden = {1} | {i + 2 for i in active}
             for i in active:
-                reads = keep.reads[i] if i < len(keep.reads) else frozenset()
+                reads = primitive.reads[i] if i < len(primitive.reads) else frozenset()
                 if reads is None or reads & forbidden:
                     raise UnsupportedError(
                         f"{self.origin}: the rule must be linear in the adjoint (or tangent) it "

@@ -95,19 +95,18 @@ def sweep(
     values, masked = adjoints.values, adjoints.masked
     while queue:
         number = -heappop(queue)
-        node, gy = pending.pop(number), values.pop(number)
-        if type(node) is not Node:
-            if node.hooks:
-                gy = call_hooks(node, gy)
-            if isinstance(node, Leaf):
-                at_leaf(node, gy)
-                continue
+        node = pending.pop(number)
+        gy = values.pop(number)
         primitive = node.primitive
-        assert primitive is not None
+        if primitive is None:
+            at_leaf(node, call_hooks(node, gy) if node.hooks else gy)  # type: ignore[arg-type]
+            continue
+        if type(node) is not Node:
+            gy = call_hooks(node, gy)
         if node.saved is RELEASED:
             raise released(primitive)
         absorbs = number in masked
-        spread = (absorbs or primitive.selects) and primitive.spreads
+        spread = primitive.spreads and (absorbs or primitive.selects)
         reader = node if tracked is None else Tracked(node, tracked(node))
         pull, i = primitive.pull, len(node.parents)
         # the last input first: what is written is read from the adjoint before it is erased there
@@ -116,7 +115,8 @@ def sweep(
             if parent is not None and (g := pull(i, gy, reader, absorbs)) is not None:
                 place = parent.number
                 if type(g) is quick and place not in pending:
-                    pending[place], values[place] = parent, g
+                    pending[place] = parent
+                    values[place] = g
                     heappush(queue, -place)
                 else:
                     adjoints.add(parent, g)

@@ -17,16 +17,18 @@ from ..core.aval import Aval
 from ..core.box import PLAIN, SCALAR_DTYPES, SCALARS, Box, dtype_of, is_inexact, shape_of
 from ..core.errors import operation_error
 from ..core.interpret import Interpreter, apply, escaped, evaluate, under
-from ..core.primitive import Doc, NotDifferentiable, Primitive
+from ..core.primitive import Doc, NotDifferentiable, Primitive, saver_of
 from ..core.protect import protect
 from ..ops.array import Array, make, normal
 from ..ops.families import general
 
 next_number = count(1).__next__
-new = object.__new__
 NO_PARAMS: dict[str, Any] = {}  # of every node without; nobody writes into it
 ndarray = np.ndarray
 _errors = (ValueError, TypeError, IndexError)
+# what most nodes keep, of (None, y, *xs)
+KEEP_Y, KEEP_X = saver_of((0, 1, 0)), saver_of((0, 0, 2))
+KEEP_BOTH = saver_of((0, 0, 2, 3))
 
 
 class Node:
@@ -81,7 +83,7 @@ class Leaf(Node):
 
 def leaf(value: Any) -> Leaf:
     """A node without parents for ``value``."""
-    node: Leaf = new(Leaf)
+    node = Leaf()
     node.number = next_number()
     node.primitive, node.parents, node.saved, node.params = None, (), None, NO_PARAMS
     node.shape, node.dtype, node.grad, node.hooks = shape_of(value), dtype_of(value), None, {}
@@ -92,7 +94,7 @@ def node_for(
     primitive: Primitive, parents: Sequence[Node | None], saved: Any, params: dict[str, Any], y: Any
 ) -> Node:
     """A node of the graph for output ``y`` (one array, or a tuple of them)."""
-    node: Node = new(Node)
+    node = Node()
     node.number = next_number()
     node.primitive, node.parents, node.saved, node.params = primitive, parents, saved, params
     node.shape, node.dtype = ((), None) if type(y) is tuple else (shape_of(y), dtype_of(y))
@@ -123,18 +125,23 @@ class Tape(Interpreter):
             y = primitive.value(value)
         except _errors as error:
             raise operation_error(primitive.name, (value,), error) from error
-        array: Array = new(Array)
+        array = Array()
         array._owner = self
         array._value = y
         if node is None or (saver := primitive.keep[1]) is False:
             array._node = None
             return array
-        array._node = record = new(Node)
+        array._node = record = Node()
         record.number = next_number()
         record.primitive = primitive
         record.parents = (node,)
         record.params = NO_PARAMS
-        record.saved = saver((None, y, value)) if saver is not None else None
+        if saver is KEEP_X:
+            record.saved = (None, None, value)
+        elif saver is KEEP_Y:
+            record.saved = (None, y, None)
+        else:
+            record.saved = saver((None, y, value)) if saver is not None else None
         if type(y) is ndarray:
             record.shape = y.shape
             record.dtype = y.dtype
@@ -145,17 +152,13 @@ class Tape(Interpreter):
     def binary(self, primitive: Primitive, a: Any, b: Any) -> Any:
         # as ``unary``: two handles of this tape, or one and a scalar
         if type(a) is Array and a._owner is self:
-            first, a_value, mask = a._node, a._value, 1
+            first, a_value = a._node, a._value
         elif type(a) in SCALARS:
-            first, a_value, mask = None, a, 0
+            first, a_value = None, a
         else:
             return self.process(primitive, (a, b), {})
-        if first is None:
-            mask = 0
         if type(b) is Array and b._owner is self:
             second, b_value = b._node, b._value
-            if second is not None:
-                mask += 2
         elif type(b) in SCALARS:
             second, b_value = None, b
         else:
@@ -168,18 +171,27 @@ class Tape(Interpreter):
             y = primitive.value(a_value, b_value)
         except _errors as error:
             raise operation_error(primitive.name, (a_value, b_value), error) from error
-        array: Array = new(Array)
+        array = Array()
         array._owner = self
         array._value = y
-        if not mask or (saver := primitive.keep[mask]) is False:
+        if first is not None:
+            saver = primitive.keep[1 if second is None else 3]
+        else:
+            saver = primitive.keep[2] if second is not None else False
+        if saver is False:
             array._node = None
             return array
-        array._node = node = new(Node)
+        array._node = node = Node()
         node.number = next_number()
         node.primitive = primitive
         node.parents = (first, second)
         node.params = NO_PARAMS
-        node.saved = saver((None, y, a_value, b_value)) if saver is not None else None
+        if saver is None:
+            node.saved = None
+        elif saver is KEEP_BOTH:
+            node.saved = (None, None, a_value, b_value)
+        else:
+            node.saved = saver((None, y, a_value, b_value))
         if type(y) is ndarray:
             node.shape = y.shape
             node.dtype = y.dtype
@@ -192,26 +204,27 @@ class Tape(Interpreter):
         mask, bit, mine = 0, 1, False
         plain = True  # whether all values are NumPy's own, so that the level below is NumPy itself
         for arg in args:
-            node = None
-            kind = type(arg)
-            if kind is np.ndarray:
+            kind, node = type(arg), None
+            if kind is ndarray:
                 foreign.append(arg)
-            elif isinstance(arg, Box):
+            elif kind is Array or isinstance(arg, Box):
                 if kind is not Array:
                     arg.refresh()
                 if arg._owner is self:
                     mine, node, arg = True, arg._node, arg._value
-                    plain = plain and type(arg) in PLAIN
+                    if node is not None:
+                        mask |= bit
+                    if type(arg) is not ndarray and type(arg) not in SCALARS:
+                        plain = False
                 else:
                     plain = False
             else:
                 arg = normal(primitive, arg)
-            if node is not None:
-                mask |= bit
             bit += bit
             values.append(arg)
             parents.append(node)
         if mask and primitive.residual is not None:
+            values = protect(values, foreign) if foreign else values
             return self._with_rule(primitive, values, parents, params, plain)
         if plain:
             y = apply(primitive, values, params)
@@ -227,17 +240,17 @@ class Tape(Interpreter):
             saved = protect(saved, foreign)
         if type(y) is not ndarray:
             return wrap(self, y, node_for(primitive, parents, saved, params, y))
-        array: Array = new(Array)
+        array = Array()
         array._owner = self
         array._value = y
-        array._node = record = new(Node)
-        record.number, record.primitive, record.parents, record.params = (
-            next_number(),
-            primitive,
-            parents,
-            params,
-        )
-        record.saved, record.shape, record.dtype = saved, y.shape, y.dtype
+        array._node = record = Node()
+        record.number = next_number()
+        record.primitive = primitive
+        record.parents = parents
+        record.params = params
+        record.saved = saved
+        record.shape = y.shape
+        record.dtype = y.dtype
         return array
 
     def _with_rule(
@@ -251,20 +264,27 @@ class Tape(Interpreter):
         """An application whose rule says what to save; it runs under the parent."""
         assert primitive.residual is not None
         if plain and not primitive.calls_user:
-            y, saved = residual_of(primitive, values, params)
+            y, saved = residual_of(primitive, values, parents, params)
         else:
             with under(self.parent or self):
-                y, saved = primitive.residual(values, params)
+                y, saved = primitive.residual(values, params, flags_of(parents))
         if type(y) is tuple and any(isinstance(part, Box) and part._owner is self for part in y):
             raise escaped(next(part for part in y if isinstance(part, Box)), primitive)
         return wrap(self, y, node_for(primitive, parents, saved, params, y))
 
 
-def residual_of(primitive: Primitive, values: Any, params: dict[str, Any]) -> tuple[Any, Any]:
+def flags_of(parents: Sequence[Node | None]) -> tuple[bool, ...]:
+    """Which inputs of an application a derivative is asked for."""
+    return tuple([parent is not None for parent in parents])
+
+
+def residual_of(
+    primitive: Primitive, values: Any, parents: Any, params: dict[str, Any]
+) -> tuple[Any, Any]:
     """``primitive.residual`` of plain values, NumPy's complaints named after the operation."""
     assert primitive.residual is not None
     try:
-        return primitive.residual(values, params)  # type: ignore[no-any-return]
+        return primitive.residual(values, params, flags_of(parents))  # type: ignore[no-any-return]
     except _errors as error:
         raise operation_error(primitive.name, values, error) from error
 

@@ -211,6 +211,7 @@ sign: Primitive = general(
     reads=(frozenset({1, 2}),),
     batch=lambda xs, batched, size, params: sign(*xs),
     infer=broadcast_infer(np.sign),
+    fresh=True,
     doc=Doc("-1, 0 or 1; z / |z| of a complex z.", (AWAY,), kinks="0 at 0"),
 )
 real: Primitive = linear(
@@ -236,6 +237,7 @@ conjugate: Primitive = linear(
     transpose=lambda i, gy, into, params: np.conjugate(gy),
     batch=lambda xs, batched, size, params: conjugate(*xs),
     infer=broadcast_infer(np.conjugate),
+    fresh=True,
     doc=Doc("Complex conjugate."),
 )
 
@@ -364,6 +366,7 @@ spacing = _step(np.spacing, "The distance to the next floating-point number.")
 stop_gradient = elementwise(
     name="stop_gradient",
     value=lambda x: x,
+    fresh=False,
     partials=(None,),
     doc=Doc("x as a constant, in every mode and at every level of nesting."),
 )
@@ -381,6 +384,7 @@ astype: Primitive = linear(
     transpose=lambda i, gy, into, params: gy,
     batch=lambda xs, batched, size, params: astype(*xs, **params),
     infer=lambda x, dtype, **params: Aval(x.shape, dtype),
+    fresh=True,
     doc=Doc("A copy in another floating dtype."),
     samples=lambda rng: [((rng.standard_normal((2, 3)),), {"dtype": np.dtype(np.float32)})],
 )
@@ -398,6 +402,7 @@ copy: Primitive = linear(
         *xs, order="K" if params.get("order", "C") in "KA" else "C"
     ),
     infer=lambda x, **params: Aval(x.shape, x.dtype),
+    fresh=True,
     doc=Doc("A copy."),
     samples=lambda rng: [
         ((rng.standard_normal((2, 3)),), {}),
@@ -412,6 +417,7 @@ to_discrete: Primitive = general(
     reads=(None,),
     batch=lambda xs, batched, size, params: to_discrete(*xs, **params),
     infer=lambda x, dtype, **params: Aval(x.shape, dtype),
+    fresh=True,
     doc=Doc("A copy as integers or booleans: a constant to derivatives."),
     samples=lambda rng: [((rng.standard_normal((2, 3)),), {"dtype": np.dtype(np.int64)})],
 )

@@ -33,6 +33,7 @@ UFUNCS: dict[Any, Callable[..., Any]] = {}
 UNARY: dict[
     Any, Primitive
 ] = {}  # of UFUNCS: those whose value is the ufunc itself, of one argument
+unary_of = UNARY.get  # bound once: every call of np.sin comes by here
 UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 CALLS_USER = {np.apply_along_axis, np.piecewise}  # whose exceptions are the user's own
@@ -127,7 +128,7 @@ class Array(Operators, Methods, Box):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
-            if (one := UNARY.get(ufunc)) is not None:
+            if (one := unary_of(ufunc)) is not None:
                 return interpret.current.get().unary(one, self)
             primitive = UFUNCS.get(ufunc)
             if type(primitive) is Primitive:
@@ -247,47 +248,41 @@ class Array(Operators, Methods, Box):
         self.refresh()
         box: Any = self
         while isinstance(box, Box):
-            if box._node is not None:
+            if box._node is not None and not box._owner.observes:
                 return True
             box = box._value
         return False
 
-    def _read(self, what: str) -> Any:
-        """The plain value below all levels; raises under ``vmap``, where there is no one value."""
+    def _read(self, what: str, convert: Callable[[Any], Any] = np.asarray) -> Any:
+        """``convert`` of the plain value below all levels; raises under ``vmap``, where there is no
+        one value. An owner that observes is told.
+        """
         self.refresh()
         box: Any = self
+        watched = None
         while isinstance(box, Box):
             if box._node is BATCHED:
                 raise UnsupportedError(
                     f"{what} under vmap: every example has its own value. Write "
-                    "np.where(condition, a, b) for a branch, and loops with a fixed number of steps"
+                    "np.where(condition, a, b) or wengert.cond for a branch, and "
+                    "wengert.while_loop or a fixed number of steps for a loop"
                 )
+            if box._owner.observes:
+                watched = box
             box = box._value
-        return box
+        result = convert(box)
+        if watched is not None:
+            watched._owner.observe(watched, convert, result)
+        return result
 
     def __bool__(self) -> bool:
-        value = self._read("bool(x), which `if`, `while`, `and`, `or` ask for,")
-        if np.size(value) != 1:
-            raise ConversionError(
-                f"the truth value of an array with {np.size(value)} elements is ambiguous: use "
-                "x.any() or x.all()"
-            )
-        return bool(value)
+        return self._read("bool(x), which `if`, `while`, `and`, `or` ask for,", truth)  # type: ignore[no-any-return]
 
     def __index__(self) -> int:
-        value = self._read("an array as an index or count")
-        if np.asarray(value).dtype.kind not in "iu" or np.ndim(value):
-            raise ConversionError(
-                "an index must be an integer, got "
-                f"{np.asarray(value).dtype}{list(np.shape(value))}; use int(x.item())"
-            )
-        return int(value)
+        return self._read("an array as an index or count", whole_number)  # type: ignore[no-any-return]
 
     def __int__(self) -> int:
-        value = self._read("int(x)")
-        if np.size(value) != 1:
-            raise ConversionError(f"int(x) of an array with {np.size(value)} elements")
-        return int(np.asarray(value).item())
+        return self._read("int(x)", truncated)  # type: ignore[no-any-return]
 
     def __float__(self) -> float:
         if self._holds_derivative():
@@ -301,17 +296,15 @@ class Array(Operators, Methods, Box):
 
     def item(self, *index: int) -> Any:
         """The one element (or the one at ``index``) as a Python scalar, without its derivative."""
-        return np.asarray(self._read("x.item()")).item(*index)
+        return self._read("x.item()", lambda value: np.asarray(value).item(*index))
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python scalars, without their derivatives."""
-        return np.asarray(self._read("x.tolist()")).tolist()
+        return self._read("x.tolist()", lambda value: np.asarray(value).tolist())
 
     def numpy(self) -> np.ndarray:
         """The value as a read-only copy, without its derivative."""
-        copy = np.array(self._read("x.numpy()"))
-        copy.flags.writeable = False
-        return copy
+        return self._read("x.numpy()", read_only)  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
         if not self.shape:
@@ -333,19 +326,27 @@ class Array(Operators, Methods, Box):
 
     # --- text -------------------------------------------------------------------------------------
 
+    def _shown(self) -> Any:
+        """The plain value, for text; an owner that observes is told."""
+        self.refresh()
+        box: Any = self
+        while isinstance(box, Box):
+            if box._owner.observes:
+                box._owner.observe(box, None, None)
+            box = box._value
+        return box
+
     def __format__(self, spec: str) -> str:
-        value = innermost(self)
+        value = self._shown()
         if np.ndim(value) == 0 and self._node is not BATCHED:
             return format(np.asarray(value).item(), spec)
         return format(str(self), spec) if spec else str(self)
 
     def __str__(self) -> str:
-        self.refresh()
-        return str(innermost(self))
+        return str(self._shown())
 
     def __repr__(self) -> str:
-        self.refresh()
-        inner = innermost(self)
+        inner = self._shown()
         body = (
             repr(inner)
             if type(inner) in PYTHON_SCALARS
@@ -418,6 +419,40 @@ class Array(Operators, Methods, Box):
     def __deepcopy__(self, memo: Any) -> Any:
         function, args = self.__reduce__()
         return function(*args)
+
+
+def truth(value: Any) -> bool:
+    """``bool`` of an array with one element."""
+    if np.size(value) != 1:
+        raise ConversionError(
+            f"the truth value of an array with {np.size(value)} elements is ambiguous: use "
+            "x.any() or x.all()"
+        )
+    return bool(value)
+
+
+def whole_number(value: Any) -> int:
+    """An integer as Python's indices and ranges take it."""
+    if np.asarray(value).dtype.kind not in "iu" or np.ndim(value):
+        raise ConversionError(
+            f"an index must be an integer, got {np.asarray(value).dtype}{list(np.shape(value))}; "
+            "use int(x.item())"
+        )
+    return int(value)
+
+
+def truncated(value: Any) -> int:
+    """``int`` of an array with one element."""
+    if np.size(value) != 1:
+        raise ConversionError(f"int(x) of an array with {np.size(value)} elements")
+    return int(np.asarray(value).item())
+
+
+def read_only(value: Any) -> np.ndarray[Any, Any]:
+    """A copy that can't be written into."""
+    copy = np.array(value)
+    copy.flags.writeable = False
+    return copy
 
 
 def make(owner: Any, value: Any, node: Any) -> Array:

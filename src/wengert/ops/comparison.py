@@ -129,6 +129,7 @@ where: Primitive = general(
     reads=(None, frozenset({2}), frozenset({2})),
     batch=lambda xs, batched, size, params: where(*align(xs, batched)),
     infer=broadcast_infer(_where_value),
+    fresh=True,
     selects=True,
     doc=Doc("b where a is true, else c.", (Interval(), Interval(), Interval())),
 )

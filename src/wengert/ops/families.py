@@ -168,7 +168,7 @@ def elementwise(
             batch=batch,
             doc=doc,
             ufunc=ufunc,
-            **more,
+            **{"fresh": True, **more},
         )
     )
     return primitive
@@ -265,6 +265,7 @@ def bilinear(
             keep=Keep([frozenset({3}), frozenset({2})], 2),
             batch=batch,
             doc=doc,
+            fresh=True,
             tame=True,
             spreads=False,
             **more,
@@ -365,6 +366,7 @@ def reduction(
             keep=Keep([None if partial is None else frozenset({1, 2})], 1),
             batch=reduce_batch(lambda: primitive),
             doc=doc,
+            fresh=True,
             **more,
         )
     )
@@ -437,6 +439,7 @@ absorb: Primitive = general(
     reads=(frozenset({3}), frozenset({2})),
     batch=lambda xs, batched, size, params: absorb(*align(xs, batched)),
     infer=broadcast_infer(_absorb_value),
+    fresh=True,
     selects=True,
     doc=Doc(
         "g * p, in which an exact zero of g absorbs any p, NaN and infinity included; in its "

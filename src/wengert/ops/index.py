@@ -70,14 +70,16 @@ def _count(entry: Any) -> Any:
 
 
 def _index_array(entry: Any, template: list[Any], arrays: list[Any]) -> None:
-    """A handle used as an index: the number that it holds, or an operand where examples differ."""
+    """A handle used as an index: the number that it holds, or an operand where there is no one
+    number, or a program is to read it anew.
+    """
     entry.refresh()
     if entry.dtype.kind not in "iub":
         raise BoundsError(
             f"an index array must hold integers or booleans, got {entry.dtype}{list(entry.shape)}"
         )
     box: Any = entry
-    while isinstance(box, Box) and box._node is not BATCHED:
+    while isinstance(box, Box) and not _varies(box):
         box = box._value
     if isinstance(box, Box):
         template.append(Slot(len(arrays)))
@@ -87,6 +89,11 @@ def _index_array(entry: Any, template: list[Any], arrays: list[Any]) -> None:
     else:
         template.append(Slot(len(arrays)))
         arrays.append(np.array(box))
+
+
+def _varies(box: Box) -> bool:
+    """Whether a handle stands for more than the number it holds now."""
+    return box._node is BATCHED or (box._owner.observes and box._node is not None)
 
 
 def join_index(template: Template, arrays: Sequence[Any]) -> Any:

@@ -295,6 +295,8 @@ setitem: Primitive = _indexed(
     pull=_setitem_pull,
     batch=_setitem_batch,
     infer=lambda x, *rest, **params: Aval(x.shape, x.dtype),
+    fresh=True,
+    donates=True,
     selects=True,
     doc=Doc("x with x[index] = v; with an index named twice the last writer wins."),
     samples=lambda rng: [
@@ -369,6 +371,8 @@ scatter_add: Primitive = _indexed(
     pull=_scatter_pull,
     batch=_scatter_batch,
     infer=lambda x, *rest, **params: Aval(x.shape, x.dtype),
+    fresh=True,
+    donates=True,
     doc=Doc("x with v added at x[index]; an index named twice adds twice (``np.add.at``)."),
     samples=lambda rng: [
         (

@@ -172,7 +172,7 @@ def before_write(box: Any) -> None:
     root = box
     while getattr(root, "_base", None) is not None:
         root = root._base
-    if root._owner.parent is None and _is_leaf(root) and interpret.current.get().records:
+    if root._owner.dynamic and _is_leaf(root) and interpret.current.get().records:
         raise InPlaceError(
             "a leaf (an array with requires_grad=True) is changed in place while its graph is "
             "recorded: put the change under `with wengert.no_grad():`, or work on a copy, x = x * 1"
@@ -195,7 +195,7 @@ def assign(box: Any, result: Any) -> None:
             result = box._owner.owned(result)
     box._version = getattr(box, "_version", 0) + 1
     box._value = result._value
-    if not (_is_leaf(box) and box._owner.parent is None):
+    if not (box._owner.dynamic and _is_leaf(box)):
         box._node = result._node
 
 

@@ -97,7 +97,9 @@ class Saved:
         self.xs, self.residue = xs, residue
 
 
-def _residual(xs: Sequence[Any], params: dict[str, Any]) -> tuple[Any, Saved]:
+def _residual(
+    xs: Sequence[Any], params: dict[str, Any], active: Sequence[bool]
+) -> tuple[Any, Saved]:
     z, labels = xs
     if not isinstance(z, Box) and not isinstance(labels, Box):
         y, residue = _forward(z, labels, params.get("mean", True), True)

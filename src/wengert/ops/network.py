@@ -171,6 +171,7 @@ affine = general(
         (*x.shape[:-1], w.shape[0]), np.result_type(x.dtype, w.dtype, b.dtype)
     ),
     spreads=False,
+    fresh=True,
     doc=Doc(
         "x Wᵀ + b: (…, in), (out, in) and (out,) give (…, out).",
         source="I. Goodfellow et al., Deep Learning, MIT Press 2016, section 6.5.6",

@@ -9,6 +9,7 @@ import numpy as np
 from ..core import interpret
 from . import arithmetic as ar
 from . import comparison as cm
+from .arithmetic import absolute, add, divide, multiply, negative, positive, power, subtract
 
 
 class Operators:
@@ -17,28 +18,28 @@ class Operators:
     __slots__ = ()
 
     def __add__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.add, self, other)
+        return interpret.current.get().binary(add, self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.add, other, self)
+        return interpret.current.get().binary(add, other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.subtract, self, other)
+        return interpret.current.get().binary(subtract, self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.subtract, other, self)
+        return interpret.current.get().binary(subtract, other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.multiply, self, other)
+        return interpret.current.get().binary(multiply, self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.multiply, other, self)
+        return interpret.current.get().binary(multiply, other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.divide, self, other)
+        return interpret.current.get().binary(divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.divide, other, self)
+        return interpret.current.get().binary(divide, other, self)
 
     def __floordiv__(self, other: Any) -> Any:
         return ar.floor_divide(self, other)
@@ -59,19 +60,19 @@ class Operators:
         return ar.floor_divide(other, self), ar.remainder(other, self)
 
     def __pow__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.power, self, other)
+        return interpret.current.get().binary(power, self, other)
 
     def __rpow__(self, other: Any) -> Any:
-        return interpret.current.get().binary(ar.power, other, self)
+        return interpret.current.get().binary(power, other, self)
 
     def __neg__(self) -> Any:
-        return interpret.current.get().unary(ar.negative, self)
+        return interpret.current.get().unary(negative, self)
 
     def __pos__(self) -> Any:
-        return interpret.current.get().unary(ar.positive, self)
+        return interpret.current.get().unary(positive, self)
 
     def __abs__(self) -> Any:
-        return interpret.current.get().unary(ar.absolute, self)
+        return interpret.current.get().unary(absolute, self)
 
     def __matmul__(self: Any, other: Any) -> Any:
         return np.matmul(self, other)

@@ -53,6 +53,7 @@ sum: Primitive = linear(
     infer=lambda x, axis=None, keepdims=False: Aval(
         reduced_shape(x.shape, axis, keepdims), np.add.reduce(np.ones(1, x.dtype)).dtype
     ),
+    fresh=True,
     doc=Doc("Sum of the elements along axes."),
     samples=_draws,
 )
@@ -151,6 +152,7 @@ cumsum: Primitive = linear(
     ),
     batch=along_batch(lambda: cumsum),
     infer=lambda x, axis, reverse=False: Aval(x.shape, np.cumsum(np.ones(1, x.dtype)).dtype),
+    fresh=True,
     doc=Doc("Sums of the elements up to each one along an axis; from each one on if `reverse`."),
     samples=_along_draws,
 )
@@ -232,6 +234,7 @@ recurrence: Primitive = general(
     reads=(frozenset({1, 2}), frozenset({2})),
     batch=along_batch(lambda: recurrence),
     infer=lambda a, b, axis, **params: Aval(b.shape, np.result_type(a.dtype, b.dtype)),
+    fresh=True,
     doc=Doc(
         "h[k] = a[k] h[k-1] + b[k] along an axis, from h[-1] = 0; downwards if `reverse`. With "
         "`absorbs` an exact zero of h absorbs any a.",
@@ -264,6 +267,7 @@ cumprod: Primitive = general(
     reads=(frozenset({1, 2}),),
     batch=along_batch(lambda: cumprod),
     infer=lambda x, axis, reverse=False: Aval(x.shape, np.cumprod(np.ones(1, x.dtype)).dtype),
+    fresh=True,
     doc=Doc(
         "Products of the elements up to each one along an axis; from each one on if `reverse`. "
         "Exact at zeros, to any order."

@@ -93,6 +93,7 @@ concatenate: Primitive = linear(
         (*xs[0].shape[:axis], sum(x.shape[axis] for x in xs), *xs[0].shape[axis + 1 :]),
         np.result_type(*[x.dtype for x in xs]),
     ),
+    fresh=True,
     doc=Doc("Arrays one after the other along an axis."),
     samples=lambda rng: [
         (
@@ -113,6 +114,7 @@ stack: Primitive = linear(
         (*xs[0].shape[:axis], len(xs), *xs[0].shape[axis:]),
         np.result_type(*[x.dtype for x in xs]),
     ),
+    fresh=True,
     doc=Doc("Arrays of one shape side by side along a new axis."),
     samples=lambda rng: [
         (tuple(rng.standard_normal((3, 2, 4))), {"axis": 1}),
@@ -142,6 +144,7 @@ diagonal: Primitive = linear(
     transpose=lambda i, gy, into, params: embed_diagonal(gy, shape=into.shape[-2:], **params),
     batch=lambda xs, batched, size, params: diagonal(xs[0], **params),
     infer=_diagonal_infer,
+    fresh=True,
     doc=Doc("The diagonals of matrices, `offset` columns to the right: (…, n, m) gives (…, k)."),
     samples=lambda rng: [
         ((rng.standard_normal(shape),), {"offset": offset})
@@ -154,6 +157,7 @@ embed_diagonal: Primitive = linear(
     transpose=lambda i, gy, into, params: diagonal(gy, offset=params["offset"]),
     batch=lambda xs, batched, size, params: embed_diagonal(xs[0], **params),
     infer=lambda x, offset, shape: Aval((*x.shape[:-1], *shape), x.dtype),
+    fresh=True,
     doc=Doc("Matrices of `shape` with x on a diagonal, `offset` columns to the right, else zero."),
     samples=lambda rng: [
         ((rng.standard_normal((3,)),), {"offset": 0, "shape": (3, 3)}),
@@ -176,6 +180,7 @@ from_parts: Primitive = linear(
     transpose=lambda i, gy, into, params: np.imag(gy) if i else np.real(gy),
     batch=lambda xs, batched, size, params: bind(from_parts, *_examples(xs, batched, size)),
     infer=lambda x, y: Aval(x.shape, np.result_type(x.dtype, y.dtype, np.complex64)),
+    fresh=True,
     doc=Doc("Complex numbers of their real and imaginary parts, two arrays of one shape."),
     samples=lambda rng: [(tuple(rng.standard_normal((2, 3))), {})],
 )

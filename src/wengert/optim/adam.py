@@ -62,7 +62,7 @@ class Adam(Optimizer):
         self.weight_decay = at_least("Adam", "weight_decay", weight_decay)
 
     def update(self, k: int, value: Any, gradient: Any, room: Any) -> None:
-        (beta1, beta2), t = self.betas, self.steps[k]
+        beta1, beta2 = self.betas
         state = self.state(k, value)
         m, v = state["m"], state["v"]
         if self.weight_decay:
@@ -75,8 +75,16 @@ class Adam(Optimizer):
         room *= 1 - beta2
         v += room
         np.sqrt(v, out=room)
-        room *= 1 / math.sqrt(1 - beta2**t)
-        room += self.eps
+        rate, eps = self._corrected(self.steps[k], value.dtype)
+        room += eps
         np.divide(m, room, out=room)
-        room *= self.lr / (1 - beta1**t)
+        room *= rate
         value -= room
+
+    def _corrected(self, t: Any, dtype: Any) -> tuple[Any, Any]:
+        """``lr`` and ε at step ``t``, so that m and √v need no scaling of their own: with
+        r = √(1 - β2ᵗ), lr r / (1 - β1ᵗ) and ε r; in ``dtype``, so that float32 stays it.
+        """
+        missing = np.subtract(1, np.power(self.betas, t))
+        root = np.sqrt(missing[1])
+        return (self.lr * root / missing[0]).astype(dtype), (self.eps * root).astype(dtype)

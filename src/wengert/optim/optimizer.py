@@ -32,10 +32,9 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], lr: float) -> None:
         self.parameters = _checked(params, type(self).__name__)
         self.lr = lr
-        self.steps = [0] * len(self.parameters)
+        self.steps = np.zeros(len(self.parameters), np.int64)
         self.states: list[State | None] = [None] * len(self.parameters)
         self._room: list[np.ndarray] = _scratch(self.parameters)
-        self._numbers: dict[Any, tuple[float, Any]] = {}
 
     @property
     def lr(self) -> float:
@@ -45,6 +44,9 @@ class Optimizer:
     @lr.setter
     def lr(self, value: float) -> None:
         self._lr = at_least(type(self).__name__, "lr", value)
+        if not isinstance(self._lr, Box):
+            dtypes = {parameter.dtype for parameter in self.parameters}
+            self._rates = {dtype: np.array(self._lr, dtype) for dtype in dtypes}
 
     def zero_grad(self) -> None:
         """Set every parameter's ``grad`` to None, so that ``backward`` starts afresh."""
@@ -57,25 +59,34 @@ class Optimizer:
         Raises:
             UnsupportedError: no parameter has a gradient.
         """
-        idle = True
+        self._count([parameter._node.grad is not None for parameter in self.parameters])
         for k, parameter in enumerate(self.parameters):
             gradient = parameter._node.grad
-            if gradient is None:
-                continue
-            idle = False
-            if not held_once(parameter):
-                parameter._value = np.array(parameter._value)
-            self.steps[k] += 1
-            self.update(k, parameter._value, gradient._value, self._room[k])
-            parameter._version = getattr(parameter, "_version", 0) + 1
-        if idle:
+            if gradient is not None:
+                if not held_once(parameter):
+                    parameter._value = parameter._value.copy()
+                self.update(k, parameter._value, gradient._value, self._room[k])
+                parameter._version = getattr(parameter, "_version", 0) + 1
+
+    def _count(self, active: list[bool]) -> None:
+        """Enter in ``steps`` the step that the ``active`` parameters are about to take."""
+        if all(active):
+            self.steps += 1
+        elif any(active):
+            self.steps += np.array(active)
+        else:
             raise UnsupportedError(
                 f"{type(self).__name__}.step: no parameter has a gradient; call loss.backward() "
                 "before it, with a loss that was computed from these parameters"
             )
 
     def update(self, k: int, value: Any, gradient: Any, room: Any) -> None:
-        """Change ``value`` of parameter ``k`` in place; ``room`` is an array to calculate in."""
+        """Change ``value`` of parameter ``k`` in place; ``room`` is an array to calculate in.
+
+        A static graph records this: all of it, and what ``state`` and ``steps`` hold, may be
+        handles. So write it in ufuncs with ``out`` and operators in place, without a branch on a
+        value.
+        """
         raise NotImplementedError
 
     def state(self, k: int, value: Any) -> State:
@@ -87,12 +98,9 @@ class Optimizer:
 
     def rate(self, dtype: Any) -> Any:
         """The learning rate as an array of ``dtype`` without axes: NumPy's ufuncs take it faster
-        than a Python float, and round it as they do that.
+        than a Python float, and round it as they do that. A handle stays as it is.
         """
-        known = self._numbers.get(dtype)
-        if known is None or known[0] != self._lr:
-            known = self._numbers[dtype] = self._lr, np.array(self._lr, dtype)
-        return known[1]
+        return self._rates[dtype] if type(self._lr) is float else self._lr
 
     # --- save and load ---------------------------------------------------------------------------
 
@@ -101,7 +109,7 @@ class Optimizer:
 
         Arrays are named by slot and number of the parameter: ``m.0``; ``steps`` is a list.
         """
-        result: dict[str, Any] = {"kind": type(self).__name__, "steps": list(self.steps)}
+        result: dict[str, Any] = {"kind": type(self).__name__, "steps": self.steps.tolist()}
         result |= {name: getattr(self, name) for name in ("lr", *self.SETTINGS)}
         for k, kept in enumerate(self.states):
             result |= {f"{name}.{k}": array.copy() for name, array in (kept or {}).items()}
@@ -131,7 +139,7 @@ class Optimizer:
             )
         for name in ("lr", *self.SETTINGS):
             setattr(self, name, state[name])
-        self.steps, self.states = steps, states
+        self.steps, self.states = np.array(steps, np.int64), states
 
     def _kept(self, state: Mapping[str, Any], k: int) -> State | None:
         """What ``state`` holds for parameter ``k``."""
@@ -194,7 +202,11 @@ def _scratch(parameters: list[Any]) -> list[np.ndarray]:
 def at_least(
     owner: str, name: str, value: float, low: float = 0.0, high: float = math.inf
 ) -> float:
-    """``value`` as a float in [low, high), or ``DataError``."""
+    """``value`` as a float in [low, high), or ``DataError``; a handle, whose value is not known
+    before the graph runs, as it is.
+    """
+    if isinstance(value, Box):
+        return value
     try:
         number = float(value)
     except (TypeError, ValueError) as error:

@@ -1,0 +1,1 @@
+"""Static graphs: recorded programs, their passes, and what runs them."""

@@ -1,0 +1,414 @@
+"""``compile``: static graphs from functions as they are.
+
+A call is recorded while it runs, twice; when the two recordings agree, later calls replay them. What
+is new (other types, other objects, a branch not seen yet) is recorded when it comes; where recording
+can't follow, the function runs eagerly and says so once. Layer: ``static``; ``reach.py`` finds what
+a call depends on, ``recording.py`` records it, ``paths.py`` keeps what was recorded.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+import warnings
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..control import derived
+from ..control.call import call
+from ..core import interpret, tree
+from ..core.box import BATCHED, Box, innermost
+from ..core.errors import CaptureWarning, UnsupportedError, WengertError
+from ..core.execute import executable
+from ..core.interpret import bind
+from ..core.program import Program
+from ..differentiate.dynamic import ROOT, Cut
+from .finish import Finish
+from .passes import optimise
+from .paths import Node, Paths
+from .reach import Checker, Reach, Refused, Transformed
+from .recorder import Capture
+from .recording import Recording, record
+
+LIMIT = 32  # paths: a function with more runs eagerly
+PATIENCE = 3  # calls with effects that may have been the first call's only
+
+
+class Variant:
+    """What was recorded for one signature.
+
+    Attributes:
+        reach: the signature.
+        records: whether it was recorded outside of ``no_grad``.
+        paths: the recordings.
+        cause: why it was recorded, in words.
+    """
+
+    def __init__(self, reach: Reach, records: bool, name: str, cause: str) -> None:
+        self.records, self.cause = records, cause
+        self.key, self.numbers = reach.key(), {p: v for p, (_, v) in reach.numbers.items()}
+        self.paths = Paths(name)
+        self.text = signature_text(reach)
+        self.attached = False
+        self.pure = True
+        self.reports: dict[Node, Any] = {}
+        self.check: Checker = lambda args, kwargs: None
+        self.get: Checker = self.check
+
+    def enter(self, recording: Recording, reach: Reach, strict: bool) -> str:
+        """Add a recording; what it contradicts, in words."""
+        finish = recording.finish
+        told = self.paths.enter(recording)
+        if told:
+            return told
+        self.attached = self.attached or finish.attached
+        self.pure = self.pure and not finish.commits and not recording.backward
+        self.check = reach.checker(self.paths.targets, handles=self.attached)
+        self.get = reach.getter(self.paths.targets)
+        self.paths.plan(lambda program: self._optimised(program, strict), executable)
+        return ""
+
+    def _optimised(self, program: Program, strict: bool) -> Program:
+        return optimise(program, strict=strict)[0]
+
+    def replay(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:
+        """The result of a call with these values of the inputs; ``MISS`` where nothing fitting has
+        been recorded.
+        """
+        try:
+            ended = self.paths.follow(values, call_node if self.attached else run_node)
+        except (ValueError, TypeError, IndexError, ArithmeticError, WengertError):
+            return MISS  # the recording of the call raises it where the user sees its line
+        if ended is None:
+            return MISS
+        finish, given = ended
+        if len(finish.places) != len(targets):
+            targets = [targets[i] for i in finish.places]
+        return finish.apply(given, targets)
+
+
+MISS = object()
+derived.optimise = lambda program: optimise(program)[0]
+
+
+def run_node(node: Node, values: Sequence[Any]) -> Sequence[Any]:
+    """A segment on plain values."""
+    return node.run(*values)
+
+
+def call_node(node: Node, values: Sequence[Any]) -> Sequence[Any]:
+    """A segment on handles: one equation to whoever owns them."""
+    result: Sequence[Any] = bind(call, *values, program=node.program)
+    return result
+
+
+class Compiled:
+    """A function with static graphs; call it as the function.
+
+    ``graphs``: the variants that were recorded; ``explain()``: what became of them.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        strict: bool = False,
+        strict_capture: bool = False,
+        check: int = 0,
+        limit: int = LIMIT,
+    ) -> None:
+        self.function, self.strict, self.strict_capture = function, strict, strict_capture
+        self.every, self.limit = check, limit
+        self.variants: list[Variant] = []
+        self.reason = ""  # why it runs eagerly
+        self.dynamic: set[str] = set()
+        self.fixed: set[str] = set()
+        self.counts = {"replayed": 0, "recorded": 0, "eager": 0, "called": 0}
+        self.impure = False  # whether it has effects, and runs as it is under transformations
+        self._unsettled = 0
+        self._bound: Any = weakref.WeakKeyDictionary()
+        self.__name__ = self.__qualname__ = type(function).__name__
+        functools.update_wrapper(self, function, updated=())
+
+    def __wengert_reach__(self) -> Any:
+        """For another function that reaches this one: what is in it."""
+        return self.function
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        try:
+            known = self._bound.get(instance)
+        except TypeError:  # it can't be hashed or referred to weakly
+            return types.MethodType(self, instance)
+        if known is None:
+            method = types.MethodType(self.function, instance)
+            known = Compiled(method, self.strict, self.strict_capture, self.every, self.limit)
+            self._bound[instance] = known
+        return known
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        if self.reason:
+            return f"<compiled {name}: runs eagerly, {self.reason}>"
+        return f"<compiled {name}: {len(self.variants)} variants>"
+
+    # --- calls -----------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        interpreter = interpret.current.get()
+        if self.reason:
+            self.counts["eager"] += 1
+            return self.function(*args, **kwargs)
+        if interpreter is not ROOT and not (
+            type(interpreter) is Cut and interpreter.parent is ROOT
+        ):
+            return self._transformed(args, kwargs)
+        records = interpreter.records
+        for variant in self.variants:
+            if variant.records is records:
+                found = variant.check(args, kwargs)
+                if found is not None:
+                    return self._replay(variant, found, args, kwargs, records)
+        return self._record(args, kwargs, records)
+
+    def _replay(
+        self, variant: Variant, found: Any, args: Any, kwargs: Any, records: bool
+    ) -> Any:
+        counts = self.counts
+        if self.every and (counts["replayed"] + 1) % self.every == 0 and variant.pure:
+            return self._checked(variant, found, args, kwargs)
+        result = variant.replay(*found)
+        if result is MISS:
+            return self._record(args, kwargs, records)
+        counts["replayed"] += 1
+        if variant is not self.variants[0]:
+            self.variants.remove(variant)
+            self.variants.insert(0, variant)
+        return result
+
+    def _checked(self, variant: Variant, found: Any, args: Any, kwargs: Any) -> Any:
+        """A replay that is compared with eager execution."""
+        self.counts["replayed"] += 1
+        result = variant.replay(*found)
+        eager = self.function(*args, **kwargs)
+        if result is not MISS and not agree(result, eager):
+            raise UnsupportedError(
+                f"compile(check={self.every}): {self!r} gives {result!r:.200}, eagerly {eager!r:.200}"
+            )
+        return eager
+
+    # --- recording -------------------------------------------------------------------------------
+
+    def _record(self, args: Any, kwargs: Any, records: bool) -> Any:
+        try:
+            variant, reach = self._variant(args, kwargs, records)
+        except Transformed:
+            return self.function(*args, **kwargs)
+        except Refused as refusal:
+            self._give_up(str(refusal))
+            return self.function(*args, **kwargs)
+        try:
+            recording = record(self.function, reach, records)
+        except Exception as error:
+            return self._failed(error, reach, args, kwargs)
+        self.counts["recorded"] += 1
+        result = self._result(recording, reach)
+        if recording.escaped:
+            self._give_up(
+                f"a value made at {recording.escaped} is still alive after the call and is no result"
+            )
+        elif recording.unsettled:
+            self._unsettled += 1
+            if self._unsettled >= PATIENCE:
+                self._give_up(recording.unsettled)
+        else:
+            self._enter(variant, recording, reach)
+        return result
+
+    def _enter(self, variant: Variant, recording: Recording, reach: Reach) -> None:
+        self._unsettled = 0
+        told = variant.enter(recording, reach, self.strict)
+        if told:
+            self._give_up(f"two calls that look the same differ: {told}")
+            return
+        if variant not in self.variants:
+            self.variants.insert(0, variant)
+        paths = sum(one.paths.count for one in self.variants)
+        if paths > self.limit:
+            self._give_up(f"more than {self.limit} different paths were recorded ({variant.cause})")
+
+    def _result(self, recording: Recording, reach: Reach) -> Any:
+        """Commit what was recorded, and give its result."""
+        values = recording.values
+        if recording.finish.attached:  # on the graph around the call, equation by equation
+            given = [one.object if one.active else one.value for one in reach.inputs]
+            values = whole(recording).run(*given)
+        return recording.finish.apply(values, recording.targets)
+
+    def _variant(self, args: Any, kwargs: Any, records: bool) -> tuple[Variant, Reach]:
+        """The variant that a call belongs to, a new one if need be; numbers that change become
+        variables.
+        """
+        reach = Reach(self.function, args, kwargs, self.dynamic, self.fixed)
+        key, numbers = reach.key(), {path: value for path, (_, value) in reach.numbers.items()}
+        alike = [v for v in self.variants if v.key == key and v.records is records]
+        for variant in alike:
+            if variant.numbers == numbers and str(variant.numbers) == str(numbers):
+                return variant, reach
+        changing = {
+            path for v in alike for path, value in v.numbers.items() if value != numbers[path]
+        } - self.fixed
+        if changing - self.dynamic:
+            self.dynamic |= changing
+            self.variants = [v for v in self.variants if v not in alike]
+            return self._variant(args, kwargs, records)
+        cause = self._cause(reach)
+        return Variant(reach, records, self.__name__, cause), reach
+
+    def _cause(self, reach: Reach) -> str:
+        """Why there is no variant for a call yet."""
+        if not self.variants:
+            return "the first call"
+        known = self.variants[0].key
+        lines, constants = reach.key()
+        for old, new in zip(known[0], lines, strict=False):
+            if old != new:
+                return f"{new} (was: {old})"
+        return "other objects are reached" if known[1] != constants else "another number"
+
+    def _failed(self, error: Exception, reach: Reach, args: Any, kwargs: Any) -> Any:
+        """Recording raised: if the function raises eagerly as well it is the user's own; else there
+        is something that recording can't follow.
+        """
+        result = self.function(*args, **kwargs)
+        promoted = {one.path for one in reach.inputs if one.path in self.dynamic} - self.fixed
+        if promoted and not isinstance(error, Refused):
+            self.fixed |= promoted
+        else:
+            self._give_up(" ".join(str(error).split()) or type(error).__name__)
+        return result
+
+    def _give_up(self, reason: str) -> None:
+        """Run eagerly from now on, and say so once."""
+        self.reason = reason
+        self.variants.clear()
+        text = f"{getattr(self, '__qualname__', 'the function')} runs eagerly: {reason}"
+        if self.strict_capture:
+            raise UnsupportedError(f"compile(strict_capture=True): {text}")
+        warnings.warn(text, CaptureWarning, stacklevel=4)
+
+    # --- under transformations -------------------------------------------------------------------
+
+    def _transformed(self, args: Any, kwargs: Any) -> Any:
+        """A call under ``grad``, ``jvp``, ``vmap``: one ``call`` equation for each segment; inside
+        another recording, the function itself.
+        """
+        interpreter: Any = interpret.current.get()
+        while interpreter is not None:
+            if isinstance(interpreter, Capture):
+                return self.function(*args, **kwargs)
+            interpreter = interpreter.parent
+        from .transformed import call_under
+
+        return call_under(self, args, kwargs)
+
+
+    def prepared(self, args: Any, kwargs: Any, again: bool = False) -> Variant | None:
+        """The variant for plain arguments, recorded (once more) if need be; None where there is no
+        pure one: with effects, or refused.
+        """
+        with interpret.under(ROOT):
+            for variant in self.variants:
+                if variant.records and variant.check(args, kwargs) is not None and not again:
+                    return variant if variant.pure else None
+            if self.impure:
+                return None
+            try:
+                variant, reach = self._variant(args, kwargs, True)
+                recording = record(self.function, reach, True, keep=False)
+            except Exception:  # the function itself, which runs next, raises what is the user's
+                self.impure = True
+                return None
+        if recording.finish.commits or recording.unsettled or recording.escaped:
+            self.impure = True
+            return None
+        self.counts["recorded"] += 1
+        self._enter(variant, recording, reach)
+        return variant if variant.pure and not self.reason else None
+
+
+def whole(recording: Recording) -> Program:
+    """A recording as one program."""
+    equations = tuple(eqn for segment in recording.segments for eqn in segment.equations)
+    return Program(
+        tuple(recording.inputs), equations, tuple(recording.finish.atoms), recording.constants
+    )
+
+
+def agree(a: Any, b: Any) -> bool:
+    """Whether two results are the same up to rounding."""
+    mine, treedef = tree.flatten(a)
+    others, other_def = tree.flatten(b)
+    if treedef != other_def:
+        return False
+    for x, y in zip(mine, others, strict=True):
+        x, y = innermost(x), innermost(y)
+        if isinstance(x, np.ndarray | np.generic | int | float | complex):
+            eps = np.finfo(np.asarray(x).dtype).eps if np.asarray(x).dtype.kind in "fc" else 0
+            if not np.allclose(x, y, rtol=float(eps) ** 0.5, atol=float(eps), equal_nan=True):
+                return False
+        elif x is not y and x != y:
+            return False
+    return True
+
+
+def signature_text(reach: Reach) -> str:
+    """The inputs of a variant in words."""
+    from ..core.aval import aval_of
+
+    return ", ".join(f"{one.path}: {aval_of(one.value)}" for one in reach.inputs) or "no arrays"
+
+
+def compile(
+    f: Callable[..., Any] | None = None,
+    *,
+    strict: bool = False,
+    strict_capture: bool = False,
+    check: int = 0,
+    limit: int = LIMIT,
+) -> Any:
+    """``f`` as a static graph: recorded while it runs, optimised, then replayed.
+
+    Any function that runs eagerly may be compiled: with ``if`` and ``while`` on values, ``grad``,
+    ``backward()``, changes in place, modules and optimisers. What ``f`` reaches (arguments, closure,
+    globals, ``self``) is looked at in every call; what is new is recorded when it comes.
+
+    Args:
+        f: the function; left out, ``compile`` is a decorator with options.
+        strict: only passes that leave every bit as it is eagerly.
+        strict_capture: raise where recording can't follow, in place of running eagerly.
+        check: compare every nth call with eager execution.
+        limit: how many different paths are recorded before the function runs eagerly.
+
+    Returns:
+        A ``Compiled``, called as ``f``. ``.graphs`` lists what was recorded, ``.explain()`` says why,
+        and what became of it.
+
+    Warns:
+        CaptureWarning: once, if the function can't be a static graph, with the reason.
+
+    >>> import numpy as np, wengert as wg
+    >>> @wg.compile
+    ... def f(x):
+    ...     return np.sum(x * x) if x[0] > 0 else np.sum(x)
+    >>> [float(f(np.array([a, 2.0]))) for a in (1.0, -1.0, 1.0, -1.0, 3.0)]
+    [5.0, 1.0, 5.0, 1.0, 13.0]
+    """
+    if f is None:
+        return functools.partial(
+            compile, strict=strict, strict_capture=strict_capture, check=check, limit=limit
+        )
+    return Compiled(f, strict, strict_capture, check, limit)

@@ -1,0 +1,217 @@
+"""The end of a call of a static graph: values become results and effects.
+
+``Finish`` says, for the values that a path of segments ends with, what the user gets and what is
+written where: nothing is written before the last guard of a path has held. Layer: ``static``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core import tree
+from ..core.box import Box, innermost
+from ..core.errors import describe
+from ..core.program import Atom, Var
+from ..differentiate.dynamic import ROOT
+from ..differentiate.sweep import RELEASED
+from ..differentiate.tape import node_for
+from ..ops.array import make
+
+
+class Output(NamedTuple):
+    """One value of a result or an effect.
+
+    ``kind``: ``value`` (number ``index`` among the path's values, NumPy's), ``array`` (the same as
+    an ``Array``), ``released`` (an ``Array`` whose graph a ``backward`` has used up,
+    made by primitive ``value``), ``attached``
+    (an ``Array`` on the dynamic graph), ``object`` (number ``index`` among the targets: an argument
+    is handed back as it is), ``again`` (output number ``index`` once more), ``fixed`` (``value``
+    itself).
+    """
+
+    kind: str
+    index: int = 0
+    value: Any = None
+
+
+class Commit(NamedTuple):
+    """One effect: ``kind`` is ``copy`` (into NumPy's array), ``content`` (of an ``Array``),
+    ``grad`` (of a leaf), ``place`` (``target[key]``), ``field`` (an attribute) or ``cell``;
+    ``target``: its number among the targets.
+    """
+
+    kind: str
+    target: int
+    output: Output
+    key: Any = None
+    path: str = ""
+
+
+@dataclass
+class Finish:
+    """What a path ends with: ``atoms``, the values that it gives; ``outputs``, the leaves of the
+    result in structure ``treedef``; ``commits``; ``targets``, expressions of the checker.
+    """
+
+    treedef: Any = None
+    atoms: list[Atom] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    commits: list[Commit] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    constants: frozenset[int] = frozenset()  # values that are the program's own: given as copies
+    places: list[int] = field(default_factory=list)  # of the targets, among those of all paths
+
+    def number(self, atom: Atom) -> int:
+        """The number of ``atom`` among the values."""
+        for i, known in enumerate(self.atoms):
+            if known is atom:
+                return i
+        self.atoms.append(atom)
+        return len(self.atoms) - 1
+
+    def target(self, expression: str) -> int:
+        """The number of ``expression`` among the targets."""
+        if expression not in self.targets:
+            self.targets.append(expression)
+        return self.targets.index(expression)
+
+    @property
+    def attached(self) -> bool:
+        """Whether a value of the dynamic graph is handed out."""
+        return any(output.kind == "attached" for output in self._all())
+
+    def _all(self) -> list[Output]:
+        return [*self.outputs, *(commit.output for commit in self.commits)]
+
+    def settle(self, constants: Mapping[Var, Any]) -> None:
+        """Find out what only the whole list of outputs shows; done once."""
+        self.constants = frozenset(
+            i for i, atom in enumerate(self.atoms) if isinstance(atom, Var) and atom in constants
+        )
+        self.simple = (
+            self.treedef is tree.LEAF
+            and not self.commits
+            and self.outputs[0].kind == "value"
+            and not self.constants
+        )
+        self.overwrites = [c.target for c in self.commits if c.kind == "copy"]
+
+    def apply(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:
+        """Commit the effects and give the result."""
+        if self.simple:
+            return values[self.outputs[0].index]
+        if self.overwrites or self.constants:
+            written = [targets[i] for i in self.overwrites]
+            values = [
+                np.array(value) if i in self.constants or _shares(value, written) else value
+                for i, value in enumerate(values)
+            ]
+        results: list[Any] = []
+        for output in self.outputs:
+            results.append(wrapped(output, values, targets, results))
+        for commit in self.commits:
+            value = wrapped(commit.output, values, targets, results)
+            COMMITS[commit.kind](targets[commit.target], commit.key, value)
+        return tree.unflatten(self.treedef, results)
+
+    def differs(self, other: Finish) -> str:
+        """In what the same path of another recording ends differently; empty if in nothing."""
+        if self.treedef != other.treedef:
+            return f"the result is {other.treedef} and was {self.treedef}"
+        mine, others = self._all(), other._all()
+        if len(mine) != len(others) or self.targets != other.targets:
+            return "it has other effects"
+        for a, b in zip(mine, others, strict=True):
+            if a.kind != b.kind or (a.kind != "fixed" and a.index != b.index):
+                return "a result is of another kind"
+            if a.kind == "fixed" and a.value is not b.value and not _equal(a.value, b.value):
+                return f"a result is {describe(b.value)} and was {describe(a.value)}, or another object"
+        for (kind, target, _, key, path), other_commit in zip(
+            self.commits, other.commits, strict=True
+        ):
+            if (kind, target, key) != (other_commit.kind, other_commit.target, other_commit.key):
+                return f"it changes {other_commit.path} and changed {path}"
+        if len(self.atoms) != len(other.atoms):
+            return "it has other results"
+        return ""
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and isinstance(a, str | int | float | complex | bytes | None) and (
+        a == b or a != a
+    )
+
+
+def _shares(value: Any, written: Sequence[Any]) -> bool:
+    inner = innermost(value)
+    return type(inner) is np.ndarray and any(np.may_share_memory(inner, one) for one in written)
+
+
+def wrapped(output: Output, values: Sequence[Any], targets: Sequence[Any], results: Any) -> Any:
+    """The object that the user gets."""
+    kind, index, fixed = output
+    if kind == "value":
+        return innermost(values[index])
+    if kind == "array":
+        value = innermost(values[index])
+        return make(ROOT, value, None)
+    if kind == "attached":
+        return values[index]
+    if kind == "object":
+        return targets[index]
+    if kind == "again":
+        return results[index]
+    if kind == "released":
+        value = innermost(values[index])
+        return make(ROOT, value, node_for(fixed, (), RELEASED, {}, value))
+    return fixed
+
+
+# --- effects --------------------------------------------------------------------------------------
+
+
+def _copy(target: Any, key: Any, value: Any) -> None:
+    np.copyto(target, value)
+
+
+def _content(target: Any, key: Any, value: Any) -> None:
+    old = target._value
+    if isinstance(value, Box):
+        value = innermost(value)
+    if type(old) is np.ndarray:
+        if type(value) is not np.ndarray or value.strides != old.strides:
+            new = np.empty_like(old)
+            np.copyto(new, value)
+            value = new
+    target._value = value
+    target._version = getattr(target, "_version", 0) + 1
+
+
+def _grad(target: Any, key: Any, value: Any) -> None:
+    target.grad = value
+
+
+def _place(target: Any, key: Any, value: Any) -> None:
+    target[key] = value
+
+
+def _field(target: Any, key: Any, value: Any) -> None:
+    setattr(target, key, value)
+
+
+def _cell(target: Any, key: Any, value: Any) -> None:
+    target.cell_contents = value
+
+
+COMMITS = {
+    "copy": _copy,
+    "content": _content,
+    "grad": _grad,
+    "place": _place,
+    "field": _field,
+    "cell": _cell,
+}

@@ -1,0 +1,1 @@
+"""Static graphs: recording, replay, passes."""
