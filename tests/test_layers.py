@@ -23,6 +23,7 @@ LAYERS = [
     {"static"},
     {"numpy"},
     {"scipy"},
+    {"random"},
     {"nn", "optim", "data", "io"},
     {"explain"},
     {"training"},

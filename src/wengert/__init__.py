@@ -30,9 +30,11 @@ __all__ = [
     "array",
     "check_grads",
     "checkpoint",
+    "cond",
     "custom_jvp",
     "custom_vjp",
     "errors",
+    "fori_loop",
     "grad",
     "hessian",
     "hvp",
@@ -43,21 +45,30 @@ __all__ = [
     "no_grad",
     "numerical",
     "numpy",
+    "scan",
     "stop_gradient",
     "trace",
     "tree",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 
-_MODULES = {"nn", "optim", "data", "explain", "scipy", "training"}
+_MODULES = {"nn", "optim", "data", "explain", "random", "scipy", "training"}
 _ON_FIRST_USE = {  # what a plain gradient does not need
     **{name: name for name in _MODULES},
     "numerical": "differentiate.numerical",
     "check_grads": "differentiate.check",
     "trace": "explain.trace",
+    "cond": "control.branch",
+    "fori_loop": "control.scans",
+    "scan": "control.scans",
+    "while_loop": "control.whiles",
+    "compile": "static.capture",
 }
+_CONTROL = {"cond", "fori_loop", "scan", "while_loop"}
+_FUNCTIONS = {"check_grads", "trace", "compile", *_CONTROL}  # of these, what is no module
 _OTHER_NAMES = {
     "jit": "wengert.compile (static graphs; the next release)",
     "tensor": "wengert.array",
@@ -71,7 +82,7 @@ _OTHER_NAMES = {
 def __getattr__(name: str) -> Any:
     if name in _ON_FIRST_USE:
         module = importlib.import_module(f".{_ON_FIRST_USE[name]}", __name__)
-        return getattr(module, name) if name in ("check_grads", "trace") else module
+        return getattr(module, name) if name in _FUNCTIONS else module
     if name in _OTHER_NAMES:
         raise AttributeError(f"wengert has no {name!r}: here it is {_OTHER_NAMES[name]}")
     raise AttributeError(f"module 'wengert' has no attribute {name!r}")

@@ -15,9 +15,9 @@ import numpy as np
 from .draw import LARGEST, PURE, WRITES, Draft, Rejected
 from .program import (
     BRANCHES,
+    HOLDS_SCALARS,
     MASKS,
     POSITIONS,
-    UPDATES_SCALARS,
     WRITES_ARGUMENTS,
     Arguments,
     Program,
@@ -34,7 +34,9 @@ class Spoiled(Exception):
     """A statement failed half way; nothing is known of the values now."""
 
 
-def drawn_arguments(rng: np.random.Generator, shape: tuple[int, ...], names: list[str]) -> Arguments:
+def drawn_arguments(
+    rng: np.random.Generator, shape: tuple[int, ...], names: list[str]
+) -> Arguments:
     """Values for the arguments called ``names``; the same names give the same types."""
     values: dict[str, Callable[[], Any]] = {
         "x": lambda: rng.uniform(-1.5, 1.5, shape),
@@ -72,13 +74,16 @@ class Composition(Draft):
             w, (b, q) = self.arguments["p"].values()
             self.names |= {"w": w, "b": b, "q": q}
 
-    # --- as in Draft, for values of any dtype ------------------------------------------------------
+    # --- as in Draft, for values of any dtype -----------------------------------------------------
 
     def value(self, expression: str) -> Any:
         try:
-            return super().value(expression)
+            value = super().value(expression)
         except (TypeError, OverflowError) as error:
             raise Rejected from error
+        if np.asarray(value).dtype == np.float16:  # of booleans: too coarse to compare
+            raise Rejected
+        return value
 
     def clear(self, expression: str) -> None:
         if np.iscomplexobj(self.value(expression)):
@@ -122,7 +127,7 @@ class Composition(Draft):
         if not np.can_cast(value.dtype, self.names[name].dtype, "same_kind"):
             raise Rejected
 
-    # --- statements of Draft that need more care ------------------------------------------------------
+    # --- statements of Draft that need more care --------------------------------------------------
 
     def assign(self) -> None:
         """Never a constant: derivatives can't be written into an array made of it."""
@@ -155,6 +160,7 @@ class Composition(Draft):
         self.clear(f"{name} - 0.1")
         value = self.atom(())
         self.castable(value, name)
+        self.traits.add(POSITIONS)
         if self.rng.random() < 0.5:
             self.traits.add(MASKS)
             self.run(f"{name}[{name} > 0.1] *= 0.5")
@@ -171,8 +177,6 @@ class Composition(Draft):
         if operator == "/=":
             value = f"(1.5 + np.sin({value}))"
         self.castable(f"{target} {operator[0]} ({value})", name)
-        if not self.names[name].ndim:
-            self.traits.add(UPDATES_SCALARS)
         self.run(f"{target} {operator} {value}")
 
     def out(self) -> None:
@@ -210,7 +214,7 @@ class Composition(Draft):
         line = f"    {name}[i] = 0.5 * np.sin({name}[i - 1]) + {value}"
         self.run(f"for i in range(1, len({name})):", line)
 
-    # --- containers and aliases -----------------------------------------------------------------------
+    # --- containers and aliases -------------------------------------------------------------------
 
     def hold(self) -> None:
         """Values put into a container and taken out again: the same objects."""
@@ -281,12 +285,12 @@ class Composition(Draft):
             raise Rejected
         selected = f"np.where({m}, {a}, 0.25 * {a})"
         if self.rng.random() < 0.4:
-            self.traits.add(MASKS)
+            self.traits |= {MASKS, POSITIONS}
             selected = f"np.sum({a}[{m}])"
         self.value(selected)
         self.run(f"{self.fresh()} = {selected}")
 
-    # --- control flow ---------------------------------------------------------------------------------
+    # --- control flow -----------------------------------------------------------------------------
 
     def condition(self) -> str:
         """Something true or false that depends on values."""
@@ -350,7 +354,7 @@ class Composition(Draft):
         lines = [f"{made} = {name} * 0.5", f"for i in range({trips}):"]
         self.run(*lines, f"    {made} = np.cos({made} + 0.1 * i) * {name}")
 
-    # --- the end ----------------------------------------------------------------------------------------
+    # --- the end ----------------------------------------------------------------------------------
 
     def results(self) -> tuple[str, ...]:
         """The names given back: most, in any order, arguments among them."""
@@ -361,6 +365,8 @@ class Composition(Draft):
         return tuple(chosen or names[:1] or ["x"])
 
     def program(self) -> Program:
+        if any(np.ndim(value) == 0 for value in self.names.values()):
+            self.traits.add(HOLDS_SCALARS)
         results, traits = self.results(), frozenset(self.traits)
         made = Program(self.seed, tuple(self.statements), results, (self.first,), traits)
         inputs = [self.first]
@@ -387,7 +393,9 @@ MORE = ["hold", "alias", "swap", "gather", "change_parts", "rows", "cast", "comp
 MORE += ["by_integers", "by_mask", "branch_on_write", "leave", "until", "repeat", "branch"]
 KINDS = [*PURE, *WRITES, *MORE, *MORE]
 KINDS.remove("read_mask")
-STRAIGHT = [kind for kind in KINDS if kind not in ("branch_on_write", "leave", "until", "repeat", "branch")]
+STRAIGHT = [
+    kind for kind in KINDS if kind not in ("branch_on_write", "leave", "until", "repeat", "branch")
+]
 
 
 def compose(seed: int) -> Program:

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 import wengert as wg
+from wengert.core.execute import executable
 from wengert.differentiate.record import transcribe
+from wengert.static.passes import optimise
 
 from .program import (
     BRANCHES,
@@ -52,7 +54,7 @@ class Trial:
         self.loss = loss(program.function)
         self._oracle: dict[int, tuple[list[np.ndarray], list[np.ndarray]]] = {}
         parts = [leaf for one in program.inputs for leaf in leaves(one)]
-        parts += [part for part in self.oracle(0)[0]]
+        parts += self.oracle(0)[0]
         single = any(np.asarray(part).dtype in (np.float32, np.complex64) for part in parts)
         single = single or "float32" in program.source
         self.close = CLOSE_IN_SINGLE if single else CLOSE
@@ -111,6 +113,15 @@ class Trial:
 
 Mode = Callable[[Trial], None]
 MODES: dict[str, Mode] = {}
+# the costly ones run for one program in so many; JAX compiles every operation of every shape
+EVERY = {
+    "optimised": 2,
+    "optimised gradient": 4,
+    "compiled gradient": 4,
+    "gradient of compiled": 4,
+    "pytorch": 5,
+    "jax": 50,
+}
 RECIPES: dict[str, str] = {}
 
 
@@ -125,8 +136,7 @@ def mode(recipe: str) -> Callable[[Mode], Mode]:
     return register
 
 
-LOSS = """
-from fuzz.program import loss, copied  # in tests/
+LOSS = """from fuzz.program import copied, loss  # with tests/ in the path
 g = loss(f)
 """
 
@@ -175,22 +185,29 @@ def reverse(trial: Trial) -> None:
     trial.same("reverse", before, trial.program.inputs[0], "an argument afterwards")
 
 
-@mode(LOSS + "v = wg.tree.map(np.ones_like, inputs[0])\nprint(wg.jvp(g, (inputs[0],), (v,)))")
+@mode(
+    LOSS
+    + """v = wg.tree.map(np.ones_like, inputs[0])
+print(wg.jvp(g, (inputs[0],), (v,)), wg.grad(g)(inputs[0]))"""
+)
 def forward(trial: Trial) -> None:
     """The tangent is ⟨gradient, v⟩."""
     value, dy = wg.jvp(trial.loss, (trial.program.arguments(0),), (trial.direction,))
     trial.same("forward", value, trial.loss(trial.program.arguments(0)), "the value")
     directions = [v for v in leaves(trial.direction) if kind(v) in "fc"]
-    terms = [
-        np.real(np.conj(g) * v) for g, v in zip(trial.reverse[1], directions, strict=True)
-    ]
+    terms = [np.real(np.conj(g) * v) for g, v in zip(trial.reverse[1], directions, strict=True)]
     scale = 1 + sum(np.sum(np.abs(term)) for term in terms)
     want = sum(np.sum(term) for term in terms)
     if not abs(dy - want) <= trial.close * scale:
         raise Mismatch("forward", "value", f"forward: the tangent is {dy}, reverse gives {want}")
 
 
-@mode(LOSS + "leaf = wg.array(inputs[0]['x'], requires_grad=True)\ng(inputs[0] | {'x': leaf}).backward()\nprint(leaf.grad)")
+@mode(
+    LOSS
+    + """leaf = wg.array(inputs[0]["x"], requires_grad=True)
+g(inputs[0] | {"x": leaf}).backward()
+print(leaf.grad, wg.grad(g)(inputs[0])["x"])"""
+)
 def dynamic(trial: Trial) -> None:
     """``backward`` gives what ``grad`` gives."""
     if WRITES_ARGUMENTS in trial.program.traits:
@@ -219,7 +236,11 @@ def repeatable(program: Program) -> int:
     return len(program.inputs) - 1 if straight(program) and POSITIONS not in program.traits else 0
 
 
-@mode("from wengert.differentiate.record import transcribe\nt = transcribe(lambda a: f(**a), (inputs[0],))\nprint(t.program, *t.program.run(*wg.tree.flatten(inputs[-1])[0]), f(**inputs[-1]))")
+@mode(
+    """from wengert.differentiate.record import transcribe
+t = transcribe(lambda a: f(**a), (inputs[0],))
+print(t.program, *t.program.run(*wg.tree.flatten(inputs[-1])[0]), f(**inputs[-1]))"""
+)
 def recorded(trial: Trial) -> None:
     """The program that is written down gives the results of other arguments."""
     written = transcribe(lambda a: trial.function(**a), (trial.program.arguments(0),)).program
@@ -229,7 +250,12 @@ def recorded(trial: Trial) -> None:
     trial.same("recorded", got, trial.oracle(call)[0], "the result", dtypes=True)
 
 
-@mode(LOSS + "from wengert.differentiate.record import transcribe\nt = transcribe(wg.grad(g), (inputs[0],))\nprint(t.program, *t.program.run(*wg.tree.flatten(inputs[-1])[0]), wg.grad(g)(inputs[-1]))")
+@mode(
+    LOSS
+    + """from wengert.differentiate.record import transcribe
+t = transcribe(wg.grad(g), (inputs[0],))
+print(t.program, *t.program.run(*wg.tree.flatten(inputs[-1])[0]), wg.grad(g)(inputs[-1]))"""
+)
 def recorded_gradient(trial: Trial) -> None:
     gradient = wg.grad(trial.loss)
     written = transcribe(gradient, (trial.program.arguments(0),)).program
@@ -254,7 +280,13 @@ def stacked(program: Program) -> tuple[Arguments, Any, list[Arguments]]:
     return stack, axes, rows
 
 
-@mode(LOSS + "s = wg.tree.map(lambda *a: np.stack(a) if np.ndim(a[0]) else a[0], *inputs)\naxes = wg.tree.map(lambda a: 0 if np.ndim(a) else None, inputs[0])\nprint(wg.vmap(lambda a: (f(**a), wg.grad(g)(a)), in_axes=(axes,))(s))")
+@mode(
+    LOSS
+    + """s = wg.tree.map(lambda *a: np.stack(a) if np.ndim(a[0]) else a[0], *inputs)
+axes = wg.tree.map(lambda a: 0 if np.ndim(a) else None, inputs[0])
+print(wg.vmap(lambda a: (f(**a), wg.grad(g)(a)), in_axes=(axes,))(s))
+print([(f(**a), wg.grad(g)(a)) for a in inputs])"""
+)
 def vectorised(trial: Trial) -> None:
     """``vmap`` of results and gradient is a loop over the examples."""
     if not straight(trial.program):
@@ -271,3 +303,121 @@ def vectorised(trial: Trial) -> None:
         if all(np.all(np.abs(part) < 1e4) for part in want):
             trial.same("vectorised", [part[number] for part in got], want, f"example {number}")
 
+
+# --- static graphs --------------------------------------------------------------------------------
+
+SEQUENCE = (0, 0, 1, 0, 2, 1, 0, 2, 1)  # the calls of a compiled function: each thrice
+OPTIMISED = """from wengert.core.execute import executable
+from wengert.differentiate.record import transcribe
+from wengert.static.passes import optimise
+p = transcribe(lambda a: f(**a), (inputs[0],)).program
+q, report = optimise(p, check=True)
+x = wg.tree.flatten(inputs[0])[0]
+print(p, q, report, p.run(*x), executable(q)(*x), sep="\\n")"""
+
+
+def passed(trial: Trial, name: str, function: Callable[[Arguments], Any]) -> None:
+    """What the passes make of the program of ``function`` gives what the program gives: every bit
+    with ``strict``, and leaves its arguments alone.
+    """
+    written = transcribe(function, (trial.program.arguments(0),)).program
+    call = repeatable(trial.program)
+    want = copied(written.run(*leaves(trial.program.arguments(call))))
+    for strict in (True, False):
+        optimised, _ = optimise(written, strict=strict, check=True)
+        for way, run in (("run", optimised.run), ("executable", executable(optimised))):
+            given = leaves(trial.program.arguments(call))
+            got = list(run(*given))
+            trial.same(name, got, want, f"the result ({way}, strict={strict})", dtypes=True)
+            if strict and not all(map(same_bits, numbers(got), numbers(want))):
+                raise Mismatch(name, "bits", f"{name}: {way} is {got}, expected {want}")
+            before = leaves(trial.program.inputs[call])
+            if not all(map(same_bits, numbers(given), numbers(before))):
+                raise Mismatch(name, "argument", f"{name}: {way} has written into an argument")
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal, zeros with their sign."""
+    return a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+@mode(OPTIMISED)
+def optimised(trial: Trial) -> None:
+    passed(trial, "optimised", lambda a: trial.function(**a))
+
+
+@mode(OPTIMISED.replace("lambda a: f(**a)", "wg.grad(g)").replace("p = ", LOSS + "p = ", 1))
+def optimised_gradient(trial: Trial) -> None:
+    passed(trial, "optimised gradient", wg.grad(trial.loss))
+
+
+def replayed(
+    trial: Trial,
+    name: str,
+    make: Callable[[], Any],
+    call: Callable[[Any, int], Any],
+    want: Callable[[int], Any],
+    dtypes: bool = False,
+) -> None:
+    """``call`` of what ``make`` compiles gives what is wanted in every call, without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", wg.errors.CaptureWarning)
+        compiled = make()
+        for number, inputs in enumerate(SEQUENCE, 1):
+            inputs %= len(trial.program.inputs)
+            what = f"the result of call {number}"
+            trial.same(name, call(compiled, inputs), want(inputs), what, dtypes)
+
+
+def compiled(trial: Trial) -> None:
+    """Results, and what is written into arguments, over calls that take every branch they can."""
+
+    def call(function: Any, inputs: int) -> Any:
+        given = trial.program.arguments(inputs)
+        return function(**given), given
+
+    replayed(trial, "compiled", lambda: wg.compile(trial.function), call, trial.oracle, True)
+
+
+def compiled_gradient(trial: Trial) -> None:
+    known: dict[int, Any] = {}
+
+    def want(inputs: int) -> Any:
+        if inputs not in known:
+            known[inputs] = trial.reverse_at(trial.program.arguments(inputs))[1]
+        return known[inputs]
+
+    def call(function: Any, inputs: int) -> Any:
+        return list(numbers(function(trial.program.arguments(inputs))))
+
+    gradient = wg.grad(trial.loss)
+    replayed(trial, "compiled gradient", lambda: wg.compile(gradient), call, want)
+
+
+def gradient_of_compiled(trial: Trial) -> None:
+    """Derivatives of what is compiled; what is written into arguments stays inside."""
+    function = wg.compile(trial.function)
+    for inputs in (0, 0, len(trial.program.inputs) - 1):
+        want = trial.reverse_at(trial.program.arguments(inputs))[1]
+        got = wg.grad(loss(function))(trial.program.arguments(inputs))
+        trial.same("gradient of compiled", got, want, "a gradient")
+
+
+CALLS = """for k in [0, 0, 1, 0, 2, 1, 0, 2, 1]:
+    k = k % len(inputs)
+"""
+if hasattr(wg, "compile"):
+    mode(
+        "from fuzz.program import copied  # with tests/ in the path\nc = wg.compile(f)\n"
+        + CALLS
+        + "    print(c(**copied(inputs[k])), f(**copied(inputs[k])))"
+    )(compiled)
+    mode(
+        LOSS
+        + "c = wg.compile(wg.grad(g))\n"
+        + CALLS
+        + "    print(c(copied(inputs[k])), wg.grad(g)(copied(inputs[k])))"
+    )(compiled_gradient)
+    mode(LOSS + "print(wg.grad(loss(wg.compile(f)))(inputs[0]), wg.grad(g)(inputs[0]))")(
+        gradient_of_compiled
+    )

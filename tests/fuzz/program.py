@@ -21,8 +21,8 @@ Arguments = dict[str, Any]
 BRANCHES = "branches on values"
 MASKS = "has shapes that depend on values"
 POSITIONS = "indexes with computed positions"
+HOLDS_SCALARS = "holds values without axes"
 WRITES_ARGUMENTS = "writes into its arguments"
-UPDATES_SCALARS = "augments values without axes"
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def body_of(f: Callable[..., Any], args: Sequence[Any], what: str) -> Body:
         check_leaves(what, tree.flatten(result)[0], [f"result{path}" for path in names])
         return result
 
-    function.__wrapped__ = f  # type: ignore[attr-defined]
+    function.__wrapped__ = getattr(f, "__wrapped__", f)  # type: ignore[attr-defined]
     function.__name__ = getattr(f, "__name__", type(f).__name__)
     sketch = abstract_program(function, args, what=what)
     return Body(sketch.program, sketch.out_def, sketch.captured, names)

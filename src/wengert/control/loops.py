@@ -7,8 +7,7 @@ are exported; ``legs.py`` says what the plan is. Layer: ``control``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,20 +18,10 @@ from ..core.errors import ShapeError
 from ..core.execute import executable
 from ..core.primitive import Primitive
 from ..core.program import Program
-from ..differentiate.abstract import strong
 from .call import Kept, flags_of, structured, types
 from .derived import Flags
-from .legs import (
-    Back,
-    Leg,
-    Loop,
-    back_body,
-    batched_body,
-    closure,
-    guarded_body,
-    pushed_body,
-    there_body,
-)
+from .legs import Leg, Loop, batched_body, closure, guarded_body, pushed_body
+from .ways import way_back, way_there
 
 # --- value ----------------------------------------------------------------------------------------
 
@@ -176,60 +165,15 @@ class _Tangent:
 # --- reverse mode ---------------------------------------------------------------------------------
 
 
-@dataclass
-class There:
-    """The way there: its bodies and legs, which also write ``saved`` (the stacks of each leg), and
-    for each leg its closed active inputs.
-    """
-
-    bodies: list[Program] = field(default_factory=list)
-    legs: list[Leg] = field(default_factory=list)
-    saved: list[tuple[int, ...]] = field(default_factory=list)
-    active: list[Flags] = field(default_factory=list)
-
-
-def way_there(plan: Loop, active: Flags, imported: Flags) -> There:
-    """For the adjoints of the active operands and imported stacks."""
-    fresh, there = plan.fresh(), There()
-    stacks = {s for s, flag in zip(plan.imports, imported, strict=True) if flag}
-    for body, leg in plan.pairs():
-        given = (*(active[k] for k in (*leg.consts, *leg.init)), *(s in stacks for s in leg.reads))
-        inputs, outputs = closure(body, leg, given)
-        _, program, saved = there_body(body, leg, inputs)
-        stacks.update(
-            s for s, flag in zip(leg.writes, outputs[len(leg.init) :], strict=True) if flag
-        )
-        numbers = tuple(islice(fresh, len(saved)))
-        there.bodies.append(program)
-        there.legs.append(replace(leg, writes=(*leg.writes, *numbers)))
-        there.saved.append(numbers)
-        there.active.append(inputs)
-    return there
-
-
-def _there(plan: Loop, active: Flags) -> There:
-    _, operands, imported = plan.unpack(active)
-    key = ("there", active)
-    if key not in plan.memo:
-        plan.memo[key] = way_there(plan, tuple(operands), tuple(imported))
-    return plan.memo[key]  # type: ignore[no-any-return]
-
-
 def _forward(
     xs: Sequence[Any], params: dict[str, Any], active: Flags
 ) -> tuple[Sequence[Any], Sequence[Any]]:
     plan: Loop = params["plan"]
     if plan.length is None:  # the way back goes the way there again
         return loop_p(*xs, plan=plan), ()
-    there = _there(plan, active)
-    exports = (*plan.exports, *(s for numbers in there.saved for s in numbers))
-    key = ("way there", active)
-    if key not in plan.memo:
-        plan.memo[key] = Loop(
-            tuple(there.bodies), tuple(there.legs), plan.length, plan.imports, exports
-        )
-    both = loop_p(*xs, plan=plan.memo[key])
-    count = len(both) - len(exports) + len(plan.exports)
+    there = way_there(plan, active)
+    both = loop_p(*xs, plan=there.plan)
+    count = len(both) - len(there.every)
     return both[:count], both[count:]
 
 
@@ -241,18 +185,14 @@ def _backward(
 
 def loop_back(plan: Loop, kept: Kept, gys: dict[int, Any], masked: bool) -> list[Any]:
     """The adjoints of the operands of a loop, None for zero."""
-    given = tuple(sorted(gys))
-    key = ("back", kept.active, given, masked)
-    if key not in plan.memo:
-        plan.memo[key] = _WayBack(plan, _there(plan, kept.active), given, masked)
-    back: _WayBack = plan.memo[key]
+    back = way_back(plan, kept.active, tuple(sorted(gys)), masked)
     first, operands, imported = plan.unpack(kept.xs)
     added = [
-        zero_of(operands[entry]) if source == "zero" else gys[entry]
-        for source, entry in back.operands
+        gys[number] if source == "gy" else zero_of(operands[number])
+        for source, number in back.operands
     ]
-    values = dict(zip(back.there_imports, (*imported, *kept.residuals), strict=True))
-    stacks = [gys[back.given_stacks[s]] if s in back.given_stacks else values[s] for s in back.plan.imports]
+    values = {"gy": gys, "import": imported, "saved": kept.residuals}
+    stacks = [values[source][number] for source, number in back.stacks]
     results = loop_p(*first, *operands, *added, *stacks, plan=back.plan)
     gxs: list[Any] = [None] * len(kept.xs)
     for place, sources in back.adjoints.items():
@@ -261,40 +201,109 @@ def loop_back(plan: Loop, kept: Kept, gys: dict[int, Any], masked: bool) -> list
     return gxs
 
 
-class _WayBack:
-    """The loop that takes the adjoints of the results to those of the operands.
+# --- many examples --------------------------------------------------------------------------------
 
-    ``operands``: what stands behind the operands of the way there: ``("gy", result)``, or zeros
-    like ``("zero", operand)``. ``there_imports``: the numbers of the stacks that were read or
-    saved; ``given_stacks``: for a stack that is an adjoint of a result, which. ``adjoints``: for
-    each operand of the primitive where the terms of its adjoint stand among the results.
+
+def _batch(
+    xs: Sequence[Any], flags: Sequence[bool], size: int, params: dict[str, Any]
+) -> tuple[Any, ...]:
+    plan: Loop = params["plan"]
+    if plan.length is None and flags[0]:
+        return _guarded(plan, xs, flags, size)
+    first, operands, imported = plan.unpack(xs)
+    _, active, active_stacks = plan.unpack(flags)
+    key = ("batched", tuple(flags), size)
+    if key not in plan.memo:
+        plan.memo[key] = _Examples(plan, tuple(active), tuple(active_stacks), size)
+    examples: _Examples = plan.memo[key]
+    added = [np.broadcast_to(operands[k], (size, *shape_of(operands[k]))) for k in examples.added]
+    stacks = [
+        np.moveaxis(stack, 0, 1) if flag else stack
+        for stack, flag in zip(imported, active_stacks, strict=True)
+    ]
+    results = loop_p(*first, *operands, *added, *stacks, plan=examples.plan)
+    carries = len(results) - len(plan.exports)
+    return tuple(
+        [
+            _in_front(y, flag, k >= carries, size)
+            for k, (y, flag) in enumerate(zip(results, examples.flags, strict=True))
+        ]
+    )
+
+
+def _in_front(y: Any, flag: bool, stack: bool, size: int) -> Any:
+    """A result with the example axis in front."""
+    if not flag:
+        return np.broadcast_to(y, (size, *shape_of(y)))
+    return np.moveaxis(y, 1, 0) if stack else y
+
+
+class _Examples:
+    """The loop of many examples.
+
+    ``added``: operands that the carry starts from and that must be repeated for all examples, as
+    further operands; ``flags``: which results have an example axis.
     """
 
-    def __init__(self, plan: Loop, there: There, given: tuple[int, ...], masked: bool) -> None:
-        self.source, self.there = plan, there
-        self.offset = int(plan.length is None)
-        self.total = len(plan.memo) and 0
-        self.operands: list[tuple[str, int]] = []
-        self.adjoints: dict[int, list[int]] = {}
-        self.fresh = Loop(tuple(there.bodies), tuple(there.legs), None, plan.imports).fresh()
-        self.bodies: list[Program] = []
-        self.legs: list[Leg] = []
-        self.terms: dict[int, list[int]] = {}  # of a stack: the stacks of its adjoints
-        self.given_stacks: dict[int, int] = {}
-        self.saved = [s for numbers in there.saved for s in numbers]
-        dynamic = plan.length is None
-        self.there_imports = plan.imports if dynamic else (*plan.imports, *self.saved)
-        widths = [len(leg.init) for leg in plan.legs]
-        for k, number in enumerate(plan.exports, sum(widths)):
-            if k in given:
-                self.given_stacks[stack := next(self.fresh)] = k
-                self.terms.setdefault(number, []).append(stack)
-        self._legs_back(given, widths, masked)
-        ahead = (list(there.bodies), list(there.legs)) if dynamic else ([], [])
-        self._number_results(sum(len(leg.init) for leg in ahead[1]))
-        bodies, legs = [*ahead[0], *self.bodies], [*ahead[1], *self.legs]
-        written = {s for leg in legs for s in leg.writes}
-        read = dict.fromkeys(s for leg in legs for s in leg.reads if s not in written)
-        self.plan = Loop(
-            tuple(bodies), tuple(legs), plan.length, tuple(read), tuple(self.exported)
-        )
+    def __init__(self, plan: Loop, active: Flags, imported: Flags, size: int) -> None:
+        axes = dict(zip(plan.imports, imported, strict=True))
+        place: dict[int, int] = {}
+        bodies, legs, flags = [], [], []
+        for body, leg in plan.pairs():
+            given = (*(active[k] for k in (*leg.consts, *leg.init)), *(axes[s] for s in leg.reads))
+            examples, inputs = batched_body(body, leg, given, size)
+            carry = leg.parts(inputs)[1]
+            init = [
+                place.setdefault(k, len(active) + len(place)) if flag and not active[k] else k
+                for k, flag in zip(leg.init, carry, strict=True)
+            ]
+            axes.update(zip(leg.writes, examples.flags[len(carry) :], strict=True))
+            bodies.append(examples.program)
+            legs.append(replace(leg, init=tuple(init)))
+            flags += carry
+        self.added = tuple(place)
+        self.flags = (*flags, *(axes[s] for s in plan.exports))
+        self.plan = replace(plan, bodies=tuple(bodies), legs=tuple(legs))
+
+
+def _guarded(plan: Loop, xs: Sequence[Any], flags: Sequence[bool], size: int) -> tuple[Any, ...]:
+    """Examples with different numbers of steps: all take as many as the longest, and keep their
+    carry from their own last one on.
+    """
+    steps, *operands = xs
+    longest = np.max(np.maximum(steps, 0))
+    key = ("guarded", aval_of(steps).dtype)
+    if key not in plan.memo:
+        plan.memo[key] = _with_guards(plan, Aval((), aval_of(steps).dtype), len(operands))
+    ends = (np.intp(0), longest - 1)
+    given = (longest, *operands, steps, *ends)
+    results = _batch(given, (False, *flags[1:], True, False, False), size, {"plan": plan.memo[key]})
+    kept, position = [], 0
+    for leg in plan.legs:
+        kept += results[position : position + len(leg.init)]
+        position += len(leg.init) + 1  # the number of the step
+    return tuple(kept)
+
+
+def _with_guards(plan: Loop, steps: Aval, total: int) -> Loop:
+    """The loop whose operands go on with the examples' numbers of steps, and the first and the last
+    step.
+    """
+    bodies, legs = [], []
+    for body, leg in plan.pairs():
+        bodies.append(guarded_body(body, leg, steps))
+        start = total + 2 if leg.reverse else total + 1
+        legs.append(replace(leg, consts=(*leg.consts, total), init=(*leg.init, start)))
+    return Loop(tuple(bodies), tuple(legs), None)
+
+
+loop_p: Primitive = structured(
+    name="loop",
+    value=_value,
+    infer=_infer,
+    push=_push,
+    forward=_forward,
+    backward=_backward,
+    batch=_batch,
+    summary="A program applied again and again, forwards or backwards over the steps.",
+)

@@ -239,7 +239,7 @@ class _Writer:
             if sign and sign not in COMPARISONS and eqn.reuse == 0 and name == texts[0]:
                 return f"{name} {sign}= {texts[1]}"
             ufunc = self.bind(eqn.primitive.ufunc, eqn.primitive.name)
-            return f"{name} = {ufunc}({', '.join([*texts, texts[eqn.reuse]])})"
+            return f"{name} = {ufunc}({', '.join(texts)}, out={texts[eqn.reuse]})"
         if not eqn.params:
             if sign:
                 return f"{name} = {texts[0]} {sign} {texts[1]}"

@@ -55,6 +55,10 @@ class Interpreter:
         """``process`` for two arguments and no parameters; an interpreter may have a faster way."""
         return self.process(primitive, (a, b), {})
 
+    def ternary(self, primitive: Primitive, a: Any, b: Any, c: Any) -> Any:
+        """As ``binary``, for three arguments."""
+        return self.process(primitive, (a, b, c), {})
+
     records = True  # whether changes in place would be seen by a derivative; not under no_grad
     dynamic = False  # whether it is a dynamic graph, which has leaves and ``backward``
     observes = False  # whether it wants to know when Python reads a value: see ``observe``
@@ -97,6 +101,10 @@ class Interpreter:
     def owned(self, value: Any) -> Box:
         """A handle of this interpreter on ``value``, a constant to it."""
         raise NotImplementedError
+
+    def fresh(self, value: Any) -> Box:
+        """A handle on an array that the user asks for as an ``Array``: ``wengert.array(data)``."""
+        return self.owned(value)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.origin}>"

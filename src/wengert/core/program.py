@@ -156,6 +156,9 @@ class Program:
             left = ", ".join(map(names.typed, eqn.outputs))
             into = "" if eqn.reuse is None else f"  in the buffer of {names[eqn.inputs[eqn.reuse]]}"
             yield f"  {left} = {formula(eqn, [names[atom] for atom in eqn.inputs])}{into}"
+            for label, inner in programs_in(eqn.params):
+                yield f"    {label}:"
+                yield from (f"    {line}" for line in inner._lines())
         yield "  outputs    " + (", ".join(names[atom] for atom in self.outputs) or "none")
 
     def __repr__(self) -> str:
@@ -306,6 +309,20 @@ def shape_follows_value(eqn: Equation) -> bool:
     return reads and any(atom.aval.dtype.kind == "b" for atom in eqn.inputs[1:])
 
 
+# --- programs inside ---------------------------------------------------------------------------
+
+
+def programs_in(params: Mapping[str, Any]) -> Iterator[tuple[str, Program]]:
+    """The programs that the parameters of an equation hold, each with its name: those of a branch,
+    of the body of a loop.
+    """
+    for key, value in params.items():
+        if isinstance(value, Program):
+            yield key, value
+        else:
+            yield from getattr(value, "programs", {}).items()
+
+
 # --- text --------------------------------------------------------------------------------------
 
 
@@ -313,7 +330,7 @@ def formula(eqn: Equation, names: Sequence[str]) -> str:
     """The right-hand side, its inputs called ``names``: ``v1 * v2``, ``v1[:, 0]``, ``sum(v1;
     axis=0)``.
     """
-    params = dict(eqn.params)
+    params = {k: value for k, value in eqn.params.items() if not isinstance(value, Program)}
     notation = eqn.primitive.notation
     if not notation:
         inside = ", ".join(names)

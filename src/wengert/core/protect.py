@@ -76,8 +76,12 @@ def own(value: Any, locks: list[Locked]) -> Any:
     """
     if type(value) is not np.ndarray:
         return value
-    if value.nbytes <= COPY_UP_TO and value.flags.forc:  # a copy of a strided one has other strides
-        return value.copy("K")
+    if value.nbytes <= COPY_UP_TO:
+        flags = value.flags
+        if flags.c_contiguous:
+            return value.copy()
+        if flags.forc:  # a copy of a strided one has other strides
+            return value.copy("K")
     locks.append(Locked(value))
     return value
 
@@ -93,9 +97,11 @@ def protect(saved: Any, foreign: list[Any]) -> tuple[Any, ...]:
     locks: list[Locked] = []
     kept = list(saved)
     for array in foreign:
-        for place, value in enumerate(saved):
+        place = 0
+        for value in saved:
             if value is array:
                 kept[place] = own(array, locks)
+            place += 1
     if not locks:
         return tuple(kept)
     protected = Protected(kept)

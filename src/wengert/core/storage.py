@@ -19,6 +19,7 @@ class Storage:
 
     def __init__(self, program: Program) -> None:
         self._above: dict[Var, Var] = {}
+        self._size: dict[Var, int] = {}  # of the groups of more than one, by root
         self._foreign: set[Var] = set()  # roots
         self._escaping: set[Var] = set()
         for var in (*program.inputs, *program.constants):
@@ -53,6 +54,7 @@ class Storage:
         if a is b:
             return
         self._above[a] = b
+        self._size[b] = self._size.get(a, 1) + self._size.get(b, 1)
         for roots in (self._foreign, self._escaping):
             if a in roots:
                 roots.discard(a)
@@ -61,6 +63,14 @@ class Storage:
     def escapes(self, var: Var) -> bool:
         """Whether an output of the program may share memory with ``var``."""
         return self.group(var) in self._escaping
+
+    def seen(self, var: Var, known: int = 1) -> bool:
+        """Whether how ``var`` lies in memory may decide what the outputs share memory with, for a
+        reshape of it is a view or a copy: there are outputs and more than ``known`` variables in
+        its group.
+        """
+        group = self.group(var)
+        return group in self._escaping and self._size.get(group, 1) > known
 
     def owned(self, var: Var) -> bool:
         """Whether ``var`` lies in memory that the program made and nobody outside it sees."""

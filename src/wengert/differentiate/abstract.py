@@ -29,7 +29,7 @@ from .record import Recorder, read
 KNOWN_LATER = (
     "the value is not known while the graph is built, only its shape and dtype. Write "
     "wengert.cond(x > 0, f, g, x) or np.where(x > 0, a, b) for a branch, wengert.while_loop or "
-    "wengert.scan for a loop, and np.take(array, i, axis=0) for a plain array[i]"
+    "wengert.scan for a loop, and wengert.array(array)[i] for a plain array[i]"
 )
 
 

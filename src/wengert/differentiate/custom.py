@@ -100,6 +100,7 @@ class custom_vjp(_Custom):
         leaves, in_def = tree.flatten(args)
         out: list[Any] = []
         flat = _flat_function(self.f, in_def, out)
+        likes = [Like(x) for x in leaves]  # the rules outlive the values
 
         def forward(*xs: Any) -> tuple[tuple[Any, ...], Any]:
             result = self.forward(*tree.unflatten(in_def, xs))
@@ -114,10 +115,10 @@ class custom_vjp(_Custom):
 
         def backward(residuals: Any, gys: Sequence[Any]) -> list[Any]:
             gxs = self.backward(residuals, tree.unflatten(out[-1], gys))
-            return _adjoints(gxs, in_def, leaves, repr(self))
+            return _adjoints(gxs, in_def, likes, repr(self))
 
         return _call(
-            _vjp_rules(repr(self), flat, forward, backward, [Like(x) for x in leaves], out), leaves
+            _vjp_rules(repr(self), flat, forward, backward, likes, out), leaves
         )
 
 

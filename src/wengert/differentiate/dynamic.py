@@ -57,13 +57,14 @@ class Root(Tape):
             raise UnsupportedError(
                 "x.grad = ...: x is not a leaf; make it with wengert.array(..., requires_grad=True)"
             )
-        if value is not None:
-            if np.shape(value) != box.shape:
-                raise ShapeError(f"x.grad = ...: got shape {np.shape(value)}, expected {box.shape}")
-            value = (
-                value if isinstance(value, Array) else make(self, np.array(value, box.dtype), None)
-            )
-        box._node.grad = value
+        if value is None:
+            box._node.drop_gradient()
+            return
+        if np.shape(value) != box.shape:
+            raise ShapeError(f"x.grad = ...: got shape {np.shape(value)}, expected {box.shape}")
+        box._node.grad = (
+            value if isinstance(value, Array) else make(self, np.array(value, box.dtype), None)
+        )
 
     def backward(self, box: Box, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
         if interpret.current.get() is not self:
@@ -233,7 +234,7 @@ def array(data: Any, dtype: Any = None, requires_grad: bool = False) -> Array:
     if requires_grad:
         return nearest_root().leaf(value)
     current = interpret.current.get()
-    return current.owned(value)  # type: ignore[return-value]
+    return current.fresh(value)  # type: ignore[return-value]
 
 
 def _holds_boxes(data: Any) -> bool:
@@ -258,6 +259,11 @@ class Cut(Interpreter):
                 for arg in args
             ]
             return parent.process(primitive, cut, params)
+
+    def fresh(self, value: Any) -> Box:
+        below = self.parent
+        assert below is not None
+        return below.fresh(value)
 
     def owned(self, value: Any) -> Box:
         below = self.parent

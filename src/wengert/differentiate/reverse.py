@@ -10,10 +10,20 @@ from typing import Any
 import numpy as np
 
 from ..core import interpret, tree
-from ..core.box import PLAIN, PYTHON_SCALARS, SCALARS, Box, dtype_of, is_inexact, shape_of
+from ..core.box import (
+    PLAIN,
+    PYTHON_SCALARS,
+    SCALARS,
+    Box,
+    dtype_of,
+    innermost,
+    is_inexact,
+    shape_of,
+)
 from ..core.errors import DtypeError, ShapeError, describe
 from ..core.protect import own
 from ..core.quiet import quiet
+from ..ops.arithmetic import weaken
 from ..ops.families import F8
 from ..ops.fitting import fit
 from .sweep import sweep
@@ -146,13 +156,14 @@ def finished(g: Any, leaf: Leaf, kind: Any, seen: set[int]) -> Any:
         return kind(g) if kind is complex or g.imag == 0 else kind(g.real)
     g = np.zeros(leaf.shape, leaf.dtype)[()] if g is None else fit(g, leaf)
     if isinstance(g, Box):
-        return g
+        strong = leaf.dtype in PYTHON_SCALARS and type(innermost(g)) not in PYTHON_SCALARS
+        return weaken(g) if strong and not g.shape else g
     if kind in PYTHON_SCALARS:
         return kind(g)
     if type(g) is np.ndarray and (g.base is not None or not g.flags.writeable or id(g) in seen):
         g = np.array(g)
     seen.add(id(g))
-    return g if kind is not Box else interpret.current.get().owned(g)
+    return g if kind is not Box else interpret.current.get().fresh(g)
 
 
 def record(

@@ -107,6 +107,9 @@ class LinearTape(Tape):
     def binary(self, primitive: Primitive, a: Any, b: Any) -> Any:
         return self.process(primitive, (a, b), {})
 
+    def ternary(self, primitive: Primitive, a: Any, b: Any, c: Any) -> Any:
+        return self.process(primitive, (a, b, c), {})
+
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         active = [
             i

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from ..core.box import PLAIN, SCALAR_DTYPES, SCALARS, Box, dtype_of, is_inexact,
 from ..core.errors import operation_error
 from ..core.interpret import Interpreter, apply, escaped, evaluate, under
 from ..core.primitive import Doc, NotDifferentiable, Primitive, saver_of
-from ..core.protect import protect
+from ..core.protect import COPY_UP_TO, protect
 from ..ops.array import Array, make, normal
 from ..ops.families import general
+from ..ops.inplace import GIL
 
 next_number = count(1).__next__
 NO_PARAMS: dict[str, Any] = {}  # of every node without; nobody writes into it
@@ -75,10 +77,24 @@ class HookedNode(Node):
 
 
 class Leaf(Node):
-    """An input of the graph. ``grad``: the accumulated gradient of a dynamic graph's leaf."""
+    """An input of the graph. ``grad``: the accumulated gradient of a dynamic graph's leaf.
+    ``spare``: the buffer of a gradient that was dropped, for a rule to write the next one into.
+    """
 
-    __slots__ = ("grad",)
+    __slots__ = ("grad", "spare")
     grad: Any
+    spare: np.ndarray[Any, Any] | None
+
+    def drop_gradient(self) -> None:
+        """Set ``grad`` to None. A large buffer that nobody else refers to is kept: memory that is
+        taken anew from the system in every step costs as much as the product it receives.
+        """
+        gradient, self.grad = self.grad, None
+        # the local name, and getrefcount's own argument; of the buffer also the handle's slot
+        if gradient is not None and GIL and getrefcount(gradient) == 2:
+            value = gradient._value
+            if type(value) is ndarray and value.nbytes > COPY_UP_TO and getrefcount(value) == 3:
+                self.spare = value
 
 
 def leaf(value: Any) -> Leaf:
@@ -87,6 +103,7 @@ def leaf(value: Any) -> Leaf:
     node.number = next_number()
     node.primitive, node.parents, node.saved, node.params = None, (), None, NO_PARAMS
     node.shape, node.dtype, node.grad, node.hooks = shape_of(value), dtype_of(value), None, {}
+    node.spare = None
     return node
 
 
@@ -198,6 +215,42 @@ class Tape(Interpreter):
         else:
             node.shape, node.dtype = (), SCALAR_DTYPES[type(y)]
         return array
+
+    def ternary(self, primitive: Primitive, a: Any, b: Any, c: Any) -> Any:
+        # as ``unary``, for a layer of a network: two handles of this tape, and before them a third
+        # or an array of the user's
+        if (
+            type(b) is not Array
+            or type(c) is not Array
+            or b._owner is not self
+            or c._owner is not self
+        ):
+            return self.process(primitive, (a, b, c), {})
+        a_value, first = a, None
+        if type(a) is Array and a._owner is self:
+            a_value, first = a._value, a._node
+        b_value, c_value = b._value, c._value
+        if type(a_value) is not ndarray or type(b_value) is not ndarray:
+            return self.process(primitive, (a, b, c), {})
+        if type(c_value) is not ndarray:
+            return self.process(primitive, (a, b, c), {})
+        try:
+            y = primitive.value(a_value, b_value, c_value)
+        except _errors as error:
+            raise operation_error(primitive.name, (a_value, b_value, c_value), error) from error
+        second, third = b._node, c._node
+        mask = 0 if first is None else 1
+        if second is not None:
+            mask += 2
+        if third is not None:
+            mask += 4
+        saver = primitive.keep[mask] if mask else False
+        if saver is False:
+            return make(self, y, None)
+        saved = saver((None, y, a_value, b_value, c_value)) if saver is not None else None
+        if a_value is a and saved is not None:
+            saved = protect(saved, [a])
+        return make(self, y, node_for(primitive, (first, second, third), saved, NO_PARAMS, y))
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         values, parents, foreign = [], [], []

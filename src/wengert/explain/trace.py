@@ -15,13 +15,13 @@ import numpy as np
 
 from ..core.box import Box
 from ..core.errors import DtypeError, WengertError, describe
+from ..core.names import argument_names, output_names
 from ..core.program import Atom, Equation, Literal, Program, Var
 from ..differentiate.record import Transcript, transcribe
 from ..differentiate.reverse import lists_meant_as_arrays
 from .adjoint_list import adjoint_lines
 from .chain import Chain, chain_of
 from .listing import Line, Listing, shortened, with_gap
-from .names import argument_names, output_names
 from .notation import BAR, DOT, columns, factor, marked, operation, value_text
 from .tangent_list import tangent_lines
 

@@ -49,7 +49,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """
     if bias is None:
         return bind(network.project, x, weight)
-    return interpret.current.get().process(network.affine, (x, weight, bias), {})
+    return interpret.current.get().ternary(network.affine, x, weight, bias)
 
 
 def sigmoid(x: Any) -> Any:

@@ -30,7 +30,7 @@ def _owned(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def make(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
-        return result if isinstance(result, Box) else interpret.current.get().owned(result)
+        return result if isinstance(result, Box) else interpret.current.get().fresh(result)
 
     update_wrapper(make, function)
     make.__doc__ = f"``np.{function.__name__}``, as a handle that can be written into."

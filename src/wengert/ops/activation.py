@@ -14,7 +14,7 @@ import numpy as np
 from ..core.aval import Aval
 from ..core.interpret import bind
 from ..core.primitive import Doc, Primitive
-from ..core.quiet import quiet
+from ..core.quiet import hush, quiet, restore
 from .families import elementwise, general
 from .fitting import fit
 
@@ -23,12 +23,17 @@ def _sigmoid_value(x: Any) -> Any:
     """1 / (1 + exp(-x)). Where exp overflows the quotient is 0, which is right to rounding."""
     if type(x) is np.ndarray and x.dtype.kind in "bu":
         x = x.astype(np.float64)
-    with quiet():
-        e = np.exp(-x)
-    if type(e) is not np.ndarray:
-        return 1 / (1 + e)
+    if type(x) is not np.ndarray or not x.ndim:
+        with quiet():
+            return 1 / (1 + np.exp(-x))
+    e = np.negative(x)
+    token = hush()
+    try:
+        e = np.exp(e, e if e.dtype in ONES else None)
+    finally:
+        restore(token)
     e += ONES.get(e.dtype, 1)
-    return np.reciprocal(e, out=e)
+    return np.reciprocal(e, e)
 
 
 ONES = {np.dtype(kind): np.ones((), kind) for kind in (np.float32, np.float64)}  # cheaper than 1
@@ -36,9 +41,10 @@ ONES = {np.dtype(kind): np.ones((), kind) for kind in (np.float32, np.float64)} 
 
 def _sigmoid_slope(y: Any) -> Any:
     """σ′ = σ (1 - σ)."""
-    if type(y) is not np.ndarray or y.dtype not in ONES:
+    one = ONES.get(y.dtype) if type(y) is np.ndarray else None
+    if one is None:
         return y * (1 - y)
-    slope = np.subtract(ONES[y.dtype], y)
+    slope = np.subtract(one, y)
     slope *= y
     return slope
 

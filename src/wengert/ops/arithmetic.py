@@ -372,6 +372,21 @@ stop_gradient = elementwise(
 )
 
 
+def _weaken_value(x: Any) -> Any:
+    return x.item() if isinstance(x, np.generic | np.ndarray) and not x.ndim else x
+
+
+weaken: Primitive = linear(
+    name="weaken",
+    value=_weaken_value,
+    transpose=lambda i, gy, into, params: gy,
+    batch=lambda xs, batched, size, params: xs[0],
+    infer=lambda x: Aval(x.shape, x.dtype, weak=not x.shape),
+    doc=Doc("A NumPy scalar as Python's number, whose dtype gives way to that of an array."),
+    samples=lambda rng: [((np.float64(rng.standard_normal()),), {})],
+)
+
+
 def _astype_value(x: Any, dtype: Any, order: Any = "K") -> Any:
     if isinstance(x, np.ndarray):
         return x.astype(dtype, order=order)

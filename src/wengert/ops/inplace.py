@@ -33,7 +33,10 @@ def held_once(box: Box) -> bool:
         return False
     if isinstance(node, HOLDERS) and (sys.getrefcount(node) > 3 or not _free(node)):
         return False
-    return _free(value)
+    if type(value) is np.ndarray:
+        flags = value.flags
+        return flags.owndata and flags.writeable
+    return isinstance(value, Box) and held_once(value)
 
 
 def _free(value: Any) -> bool:

@@ -7,6 +7,7 @@ matrices, whatever the number of axes in front. ``project`` is the same without 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,10 +47,15 @@ def _project_value(x: Any, w: Any) -> Any:
     """x Wᵀ by one product of matrices, whatever the number of axes in front."""
     if type(x) is not np.ndarray:
         x = np.asarray(x)
-    if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[1] or x.dtype.kind != "f":
-        _check(x, w)
-        if x.ndim > 2:
-            return rows(x).dot(w.T).reshape(*x.shape[:-1], w.shape[0])
+    if x.ndim == 2 == w.ndim and x.dtype.kind == "f":
+        try:
+            return x.dot(w.T)
+        except ValueError:
+            _check(x, w)
+            raise
+    _check(x, w)
+    if x.ndim > 2:
+        return rows(x).dot(w.T).reshape(*x.shape[:-1], w.shape[0])
     return x.dot(w.T)
 
 
@@ -101,7 +107,7 @@ project = bilinear(
 
 def _affine_value(x: Any, w: Any, b: Any) -> Any:
     y = _project_value(x, w)
-    if b.shape != w.shape[:1]:
+    if b.ndim != 1 or len(b) != len(w):
         raise ShapeError(
             f"the bias is {describe(b)}, expected a number for each row of {describe(w)}"
         )
@@ -122,16 +128,31 @@ def _affine_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
 
 def _affine_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     into = node.parents[i]
-    other = None if i == 2 else node.saved[3 - i]
-    if type(gy) is np.ndarray and gy.ndim == 2 and gy.dtype.kind == "f":
-        if i == 2:
-            g = gy.reshape(-1).copy() if len(gy) == 1 else np.add.reduce(gy, axis=0)
-        elif type(other) is np.ndarray and other.ndim == 2:
-            g = gy.dot(other) if i == 0 else gy.T.dot(other)
-        else:
+    if type(gy) is not np.ndarray or gy.ndim != 2 or gy.dtype.kind != "f":
+        return _affine_adjoint(i, gy, None if i == 2 else node.saved[3 - i], into)
+    if i == 2:
+        g = gy.reshape(-1).copy() if len(gy) == 1 else np.add.reduce(gy, axis=0)
+    else:
+        other = node.saved[3 - i]
+        if type(other) is not np.ndarray or other.ndim != 2:
             return _affine_adjoint(i, gy, other, into)
-        return g if g.dtype is into.dtype else cast(g, into.dtype)
-    return _affine_adjoint(i, gy, other, into)
+        if i == 0:
+            g = gy.dot(other)
+        else:
+            room = getattr(into, "spare", None)
+            g = gy.T.dot(other) if room is None else _product_into(room, into, gy.T, other)
+    return g if g.dtype is into.dtype else cast(g, into.dtype)
+
+
+def _product_into(room: np.ndarray, leaf: Any, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a b, written into ``room``, which ``leaf`` has put aside, if it fits and nobody else refers
+    to it: ours, the caller's and getrefcount's names do.
+    """
+    leaf.spare = None
+    free = sys.getrefcount(room) <= 3 and room.flags.carray
+    if free and room.dtype is a.dtype is b.dtype and room.shape == (len(a), b.shape[1]):
+        return np.dot(a, b, room)
+    return np.dot(a, b)
 
 
 def _affine_adjoint(i: int, gy: Any, other: Any, into: Any) -> Any:

@@ -54,33 +54,26 @@ class _Machine(threading.local):
         self.bits = np.random.Philox(0)
         self.state: dict[str, Any] = {**self.bits.state, "buffer_pos": BLOCK}
 
-    def words(self, key: Words, counter: Words, count: int) -> Words:
-        """``count`` words of the blocks that follow ``counter``."""
-        self.bits.state = {**self.state, "state": {"counter": counter, "key": key}}
-        return self.bits.random_raw(count)
-
 
 _machine = _Machine()
 
 
-def stream_words(key: Words, position: Words, lane: Words, domain: int, count: int) -> Words:
-    """The words ``(*streams, count)`` of blocks ``position + 1, …`` of each stream.
+def stream(key: Words, counter: Words, count: int) -> Words:
+    """``count`` words of the blocks that follow ``counter``, ``(4,)``, under ``key``, ``(2,)``."""
+    _machine.bits.state = {**_machine.state, "state": {"counter": counter, "key": key}}
+    return _machine.bits.random_raw(count)
 
-    Args:
-        key: ``(*streams, 2)``.
-        position, lane: ``streams``: how many blocks were used, and the number of the stream.
-        domain: streams of different domains have no block in common.
-        count: words a stream.
-    """
-    streams = position.shape
-    start = np.zeros((*streams, BLOCK), np.uint64)
-    start[..., 0], start[..., 1], start[..., 3] = position, lane, domain
-    if streams and count < LOOP_FROM:
-        counter = np.repeat(start[..., None, :], -(-count // BLOCK), axis=-2)
-        counter[..., 0] += np.arange(1, counter.shape[-2] + 1, dtype=np.uint64)
-        words = blocks(counter, key[..., None, :])
-        return words.reshape(*streams, words.shape[-2] * BLOCK)[..., :count]
-    result = np.empty((*streams, count), np.uint64)
-    for index in np.ndindex(streams):
-        result[index] = _machine.words(key[index], start[index], count)
+
+def streams(key: Words, counter: Words, count: int) -> Words:
+    """``stream`` of many: keys ``(*n, 2)`` and counters ``(*n, 4)`` give ``(*n, count)``."""
+    many = counter.shape[:-1]
+    if count < LOOP_FROM:
+        ahead = np.arange(1, -(-count // BLOCK) + 1, dtype=np.uint64)
+        following = np.repeat(counter[..., None, :], ahead.size, axis=-2)
+        following[..., 0] += ahead
+        words = blocks(following, key[..., None, :])
+        return words.reshape(*many, ahead.size * BLOCK)[..., :count]
+    result = np.empty((*many, count), np.uint64)
+    for index in np.ndindex(many):
+        result[index] = stream(key[index], counter[index], count)
     return result

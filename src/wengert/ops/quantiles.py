@@ -166,8 +166,11 @@ def _smallest(cdf: Callable[..., Any], start: Any, u: Any, *parameters: Any) -> 
         low[below], high[below] = high[below], np.minimum(high[below] + step, LARGEST)
         below = below[low[below] < LARGEST]
         step *= 2
-    while (wide := np.flatnonzero(high - low > 1)).size:
+    while True:
         middle = low + np.floor((high - low) / 2)
+        wide = np.flatnonzero((low < middle) & (middle < high))
+        if not wide.size:
+            break
         there = reached(middle, wide)
         high[wide[there]] = middle[wide[there]]
         low[wide[~there]] = middle[wide[~there]]

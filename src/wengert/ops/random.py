@@ -19,7 +19,7 @@ from ..core.box import shape_of
 from ..core.interpret import bind
 from ..core.primitive import Doc, Interval, NotDifferentiable, Primitive
 from .families import elementwise, general
-from .philox import BLOCK, product, stream_words
+from .philox import BLOCK, product, stream, streams
 
 STATE_WORDS = 4
 DRAW, SPAWN = 0, 1  # domains; the state counts the blocks of each
@@ -28,12 +28,23 @@ SOURCE = "J. K. Salmon et al., SC11 (2011), doi:10.1145/2063384.2063405"
 
 def words_for(shape: Sequence[int], dtype: Any) -> int:
     """How many 64-bit words the elements take."""
-    return -(-math.prod(shape) * np.dtype(dtype).itemsize // 8)
+    return -(-math.prod(shape) * dtype.itemsize // 8)
 
 
 def blocks_for(shape: Sequence[int], dtype: Any) -> int:
     """By how many blocks a draw advances the state."""
     return -(-words_for(shape, dtype) // BLOCK)
+
+
+def _words(state: Any, lane: Any, domain: int, count: int) -> Any:
+    """Words of the blocks after those that ``domain`` has used, ``count`` of each stream."""
+    position = state[..., 2 + domain]
+    if state.ndim == 1 and not np.ndim(lane):
+        return stream(state[:2], np.array([position, lane, 0, domain], np.uint64), count)
+    many = np.broadcast_shapes(position.shape, np.shape(lane))
+    counter = np.zeros((*many, BLOCK), np.uint64)
+    counter[..., 0], counter[..., 1], counter[..., 3] = position, lane, domain
+    return streams(np.broadcast_to(state[..., :2], (*many, 2)), counter, count)
 
 
 def _bits_value(state: Any, lane: Any, shape: tuple[int, ...], dtype: Any, domain: int) -> Any:
@@ -42,14 +53,10 @@ def _bits_value(state: Any, lane: Any, shape: tuple[int, ...], dtype: Any, domai
             f"the state of a generator is {STATE_WORDS} words of uint64, got {state.dtype}"
             f"{list(state.shape)}; take the `state` of another wengert.random.Generator"
         )
-    streams = np.broadcast_shapes(state.shape[:-1], np.shape(lane))
-    state = np.broadcast_to(state, (*streams, STATE_WORDS))
-    lane = np.broadcast_to(np.asarray(lane, np.uint64), streams)
-    position = state[..., 2 + domain]
-    words = stream_words(state[..., :2], position, lane, domain, words_for(shape, dtype))
-    if np.dtype(dtype).itemsize != 8:  # the low half of a word first
+    words = _words(state, lane, domain, words_for(shape, dtype))
+    if dtype.itemsize != 8:  # the low half of a word first
         words = np.ascontiguousarray(words).astype("<u8", copy=False).view("<u4").astype(dtype)
-    return words[..., : math.prod(shape)].reshape(*streams, *shape)[()]
+    return words[..., : math.prod(shape)].reshape((*words.shape[:-1], *shape))[()]
 
 
 def _bits_batch(

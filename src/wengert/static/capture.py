@@ -31,7 +31,7 @@ from .passes import optimise
 from .paths import Node, Paths
 from .reach import Checker, Reach, Refused, Transformed
 from .recorder import Capture
-from .recording import Recording, record
+from .recording import Escaped, Recording, record
 
 LIMIT = 32  # paths: a function with more runs eagerly
 PATIENCE = 3  # calls with effects that may have been the first call's only
@@ -212,21 +212,24 @@ class Compiled:
             return self.function(*args, **kwargs)
         try:
             recording = record(self.function, reach, records)
+        except Escaped as escape:
+            self._wait(str(escape))
+            return self.function(*args, **kwargs)
         except Exception as error:
             return self._failed(error, reach, args, kwargs)
         self.counts["recorded"] += 1
         result = self._result(recording, reach)
-        if recording.escaped:
-            self._give_up(
-                f"a value made at {recording.escaped} is still alive after the call and is no result"
-            )
-        elif recording.unsettled:
-            self._unsettled += 1
-            if self._unsettled >= PATIENCE:
-                self._give_up(recording.unsettled)
+        if recording.unsettled:
+            self._wait(recording.unsettled)
         else:
             self._enter(variant, recording, reach)
         return result
+
+    def _wait(self, reason: str) -> None:
+        """What a first call does (fill a cache, make state) is no reason to give up yet."""
+        self._unsettled += 1
+        if self._unsettled >= PATIENCE:
+            self._give_up(reason)
 
     def _enter(self, variant: Variant, recording: Recording, reach: Reach) -> None:
         self._unsettled = 0
@@ -332,7 +335,7 @@ class Compiled:
             except Exception:  # the function itself, which runs next, raises what is the user's
                 self.impure = True
                 return None
-        if recording.finish.commits or recording.unsettled or recording.escaped:
+        if recording.finish.commits or recording.unsettled:
             self.impure = True
             return None
         self.counts["recorded"] += 1

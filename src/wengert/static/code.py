@@ -28,6 +28,7 @@ CLOCKS = {
     "random": None,
     "secrets": None,
     "uuid": None,
+    "os": {"environ", "getenv", "listdir", "getpid", "getcwd", "urandom", "times", "cpu_count"},
 }  # fmt: skip
 CONTENT = {"getattr", "vars", "__dict__", "setattr", "locals", "globals", "eval", "exec"}
 
@@ -37,6 +38,7 @@ class Names(NamedTuple):
 
     globals: frozenset[str]
     attributes: frozenset[str]
+    matches: bool  # whether it asks for classes other than by isinstance and type
 
 
 @lru_cache(maxsize=4096)
@@ -44,15 +46,19 @@ def names_of(code: CodeType) -> Names:
     """The names that ``code`` loads or stores, by where they stand."""
     of_globals: set[str] = set()
     attributes: set[str] = set()
+    matches = False
     for part in _with_inner(code):
         for instruction in dis.get_instructions(part):
             name = instruction.argval
+            matches = matches or instruction.opname == "MATCH_CLASS"
             if instruction.opname in ("LOAD_GLOBAL", "STORE_GLOBAL", "LOAD_NAME", "DELETE_GLOBAL"):
                 of_globals.add(name)
             elif type(name) is str and ("ATTR" in instruction.opname or "METHOD" in instruction.opname):
                 attributes.add(name)
         attributes.update(const for const in part.co_consts if type(const) is str)
-    return Names(frozenset(of_globals), frozenset(attributes))
+    made = code.co_filename == "<string>"  # the methods of dataclasses are
+    matches = matches or ("__class__" in attributes and not made)
+    return Names(frozenset(of_globals), frozenset(attributes), matches)
 
 
 def _with_inner(code: CodeType) -> Iterator[CodeType]:

@@ -25,8 +25,8 @@ from ..ops.array import make
 class Output(NamedTuple):
     """One value of a result or an effect.
 
-    ``kind``: ``value`` (number ``index`` among the path's values, NumPy's), ``array`` (the same as
-    an ``Array``), ``released`` (an ``Array`` whose graph a ``backward`` has used up,
+    ``kind``: ``value`` (number ``index`` among the path's values, NumPy's), ``python`` (the same as
+    Python's number), ``array`` (as an ``Array``), ``view`` (functions ``value`` of a target), ``released`` (an ``Array`` whose graph a ``backward`` has used up,
     made by primitive ``value``), ``attached``
     (an ``Array`` on the dynamic graph), ``object`` (number ``index`` among the targets: an argument
     is handed back as it is), ``again`` (output number ``index`` once more), ``fixed`` (``value``
@@ -126,7 +126,7 @@ class Finish:
         if len(mine) != len(others) or self.targets != other.targets:
             return "it has other effects"
         for a, b in zip(mine, others, strict=True):
-            if a.kind != b.kind or (a.kind != "fixed" and a.index != b.index):
+            if a.kind != b.kind or a.index != b.index:
                 return "a result is of another kind"
             if a.kind == "fixed" and a.value is not b.value and not _equal(a.value, b.value):
                 return f"a result is {describe(b.value)} and was {describe(a.value)}, or another object"
@@ -141,9 +141,8 @@ class Finish:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and isinstance(a, str | int | float | complex | bytes | None) and (
-        a == b or a != a
-    )
+    simple = str | int | float | complex | bytes | np.generic | None
+    return type(a) is type(b) and isinstance(a, simple) and repr(a) == repr(b)
 
 
 def _shares(value: Any, written: Sequence[Any]) -> bool:
@@ -161,6 +160,14 @@ def wrapped(output: Output, values: Sequence[Any], targets: Sequence[Any], resul
         return make(ROOT, value, None)
     if kind == "attached":
         return values[index]
+    if kind == "python":
+        value = innermost(values[index])
+        return value.item() if isinstance(value, np.generic | np.ndarray) else value
+    if kind == "view":
+        array = targets[index]
+        for look in fixed:
+            array = look(array)
+        return array
     if kind == "object":
         return targets[index]
     if kind == "again":

@@ -8,11 +8,14 @@ ones are replayed. Layer: ``static``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
 from ..core.program import Atom, Equation, Literal, Program, Var
+from ..differentiate.rules import Rules
+from ..ops.fitting import Like
 from .finish import Finish
 from .recorder import Guard, as_key
 from .recording import Recording
@@ -308,12 +311,20 @@ def equal(a: Any, b: Any) -> bool:
         return _programs_equal(a, b)
     if callable(a) and hasattr(a, "__code__"):
         return a.__code__ is b.__code__ and equal(_cells(a), _cells(b))
+    if isinstance(a, Rules | Like) or is_dataclass(a):
+        return all(equal(getattr(a, name), getattr(b, name)) for name in _fields(a))
     if isinstance(a, float):
         return repr(a) == repr(b)
     try:
         return bool(a == b)
     except Exception:
         return False
+
+
+def _fields(record: Any) -> Iterable[str]:
+    if is_dataclass(record):
+        return [one.name for one in fields(record)]
+    return getattr(type(record), "__slots__", None) or vars(record)
 
 
 def _cells(function: Any) -> tuple[Any, ...]:

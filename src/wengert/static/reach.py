@@ -10,7 +10,9 @@ followed by structure, other objects by identity. Layer: ``static``.
 from __future__ import annotations
 
 import math
+import random
 import types
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -31,7 +33,7 @@ SIMPLE = (str, bytes, type(None), bool, type(Ellipsis), slice, range, type(NotIm
 NUMBERS = (int, float, complex)
 OPAQUE = (Primitive, Program, types.BuiltinFunctionType, np.ufunc, np.dtype, property)
 DESCRIPTORS = (types.FunctionType, classmethod, staticmethod, property, types.MemberDescriptorType)
-GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator)
+GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 
 
 Checker = Callable[[tuple[Any, ...], dict[str, Any]], Any]
@@ -104,12 +106,16 @@ class Reach:
         self.places: list[tuple[Place, Any]] = []
         self.structures: list[tuple[str, Any, Any]] = []  # path, list or dict, what it held
         self.generators: list[tuple[str, Any]] = []
+        self.asking: list[tuple[dict[str, Any], str]] = []  # globals of code that asks for types
         self.numbers: dict[str, tuple[int, Any]] = {}  # path: line of the checker, value
         self.instances: list[tuple[Any, str, str, dict[str, Any], set[str]]] = []
+        self.methods: list[tuple[type, str, Any]] = []
         self.attributes: set[str] = set()
         self.everything = False  # the code reads attributes by computed names
         self._seen: dict[int, str] = {}
         self._globals: set[tuple[int, str]] = set()
+        self._classes: set[type] = set()
+        self.overlaps: frozenset[tuple[int, int]] = frozenset()  # of the inputs, by number
         self._keep: list[Any] = []
         self._objects: dict[str, Any] = {"args": args, "kwargs": kwargs}
         self._count = 0
@@ -134,6 +140,27 @@ class Reach:
                         done.add(key)
                         progress = True
                         self.visit(Item(content, key, f"{path}.{key}", code))
+
+        for kind, key, content in self.methods:
+            if key in self.attributes or key.startswith("__"):
+                held = f"{self.constant(kind)}.__dict__[{key!r}]"
+                self._line(f"{held} is not {self.constant(content)}")
+        self._compare_memory()
+
+    def _compare_memory(self) -> None:
+        """Which inputs are one object or share memory; that must be the same again."""
+        arrays = [(i, one) for i, one in enumerate(self.inputs) if one.kind != "number"]
+        if len(arrays) < 2:
+            return
+        ids = ", ".join(f"id({one.name})" for _, one in arrays)
+        self._line(f"len({{{ids}}}) != {len(arrays)}")
+        based = [one for _, one in arrays if one.kind == "plain" and one.object.base is not None]
+        if not based:
+            return
+        plain = [one for _, one in arrays if one.kind == "plain"]
+        self.overlaps = overlapping([one.object for one in plain])
+        names = "".join(f"{one.name}, " for one in plain)
+        self._line(f"overlapping(({names})) != {self.constant(self.overlaps)}")
 
     def _root(self, function: Any) -> None:
         """The function itself, which is what it is."""
@@ -192,7 +219,7 @@ class Reach:
             (types.MethodType, self._method),
             (partial, self._partial),
             (tuple, self._tuple),
-            (list, self._list),
+            (list | deque, self._list),
             (dict, self._dict),
             ((set, frozenset), self._set),
             (type, self._class),
@@ -287,7 +314,8 @@ class Reach:
     def _view(self, value: Any, name: str, place: Place) -> None:
         if value._owner is not ROOT:
             raise Transformed
-        primitive, params = (self.constant(part) for part in value._forward)
+        primitive, params = self.constant(value._forward[0]), literal(value._forward[1])
+        params = params or self.constant(value._forward[1])
         self._line(
             f"type({name}) is not View or {name}._owner is not ROOT or {name}._forward[0] is not "
             f"{primitive} or {name}._forward[1] != {params}"
@@ -347,6 +375,8 @@ class Reach:
         if value.__kwdefaults__:
             self.visit(Field(value, "__kwdefaults__", f"{label}.__kwdefaults__", name))
         wrapped = value.__dict__.get("__wrapped__")
+        if "registry" in vars(value) and "dispatch" in vars(value):
+            raise Refused(f"{label} dispatches on the type of its argument")
         if wrapped is not None and not by_user(code.co_filename):
             self.visit(Item(value.__dict__, "__wrapped__", label, f"{name}.__dict__"))
         if by_user(code.co_filename):
@@ -356,11 +386,16 @@ class Reach:
         """The globals that a user's function names, and those of the functions inside it."""
         names = names_of(code)
         self.attributes |= names.attributes
-        if "random" in names.attributes and np.random.mtrand._rand not in self._keep:
-            self._keep.append(np.random.mtrand._rand)
+        if "random" in names.attributes and "np.random" not in dict(self.generators):
             self.generators.append(("np.random", np.random.mtrand._rand))
         self.everything = self.everything or bool(CONTENT & (names.globals | names.attributes))
         known = self.constant(namespace)
+        if names.matches:
+            raise Refused(f"{code.co_name} asks for the class of a value in a way that recording "
+                          "can't answer (match, or __class__)")
+        for asked in ("isinstance", "type"):
+            if asked in names.globals and asked not in namespace:
+                self.asking.append((namespace, asked))
         for name in sorted(names.globals):
             if name in namespace:
                 if (id(namespace), name) not in self._globals:
@@ -410,16 +445,15 @@ class Reach:
 
     def _class_content(self, kind: type) -> None:
         for base in kind.__mro__:
-            if base is object or (self._seen.get(id(base)) == "class"):
+            if base is object or base in self._classes:
                 continue
-            self._seen[id(base)] = "class"
-            self._keep.append(base)
+            self._classes.add(base)
             for key, content in list(vars(base).items()):
                 function = getattr(content, "__func__", getattr(content, "fget", content))
                 if isinstance(function, types.FunctionType):
                     if by_user(function.__code__.co_filename):
-                        self._keep.append(function)
                         self._inside(function, self.constant(function))
+                        self.methods.append((base, key, content))
                 elif (
                     not key.startswith("__")
                     and not isinstance(content, DESCRIPTORS)
@@ -439,7 +473,9 @@ class Reach:
         if hasattr(type(value), "__next__"):
             raise Refused(f"{place.path} is an iterator ({type(value).__name__}), whose next value "
                           "can't be foreseen")
-        structural = place.path.startswith("argument ") and _is_record(type(value))
+        structural = _is_record(type(value)) and (
+            place.path.startswith("argument ") or type(value).__dataclass_params__.frozen
+        )
         known = name if structural else self.constant(value)
         self._line(f"type({name}) is not {self.constant(type(value))}" if structural
                    else f"{name} is not {known}")
@@ -511,6 +547,23 @@ class Reach:
         return lines, tuple(map(_identity, self.constants.values()))
 
 
+def overlapping(arrays: Sequence[np.ndarray[Any, Any]]) -> frozenset[tuple[int, int]]:
+    """The pairs of arrays that share memory, by number; exact where that is quick to say."""
+    return frozenset(
+        (i, k)
+        for k, b in enumerate(arrays)
+        for i, a in enumerate(arrays[:k])
+        if np.may_share_memory(a, b) and _share(a, b)
+    )
+
+
+def _share(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
+    try:
+        return np.shares_memory(a, b, max_work=1000)
+    except (np.exceptions.TooHardError, MemoryError):
+        return True
+
+
 KNOWN = {
     "Array": Array,
     "FunctionType": types.FunctionType,
@@ -518,6 +571,7 @@ KNOWN = {
     "MethodType": types.MethodType,
     "ROOT": ROOT,
     "View": View,
+    "overlapping": overlapping,
     "ndarray": np.ndarray,
 }
 
@@ -556,5 +610,14 @@ def _users(kind: type) -> bool:
 
 
 def _is_record(kind: type) -> bool:
-    """Whether objects of ``kind`` are records, new ones for every call."""
-    return hasattr(kind, "__dataclass_fields__")
+    """Whether objects of ``kind`` are records of the user's, new ones for every call."""
+    return hasattr(kind, "__dataclass_fields__") and users_class(kind)
+
+
+def literal(value: Any) -> str:
+    """The expression that ``repr`` gives, if it is one for ``value``; else nothing."""
+    text = repr(value)
+    try:
+        return text if eval(text) == value else ""
+    except (SyntaxError, NameError, ValueError):
+        return ""

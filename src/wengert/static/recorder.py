@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..core import interpret
-from ..core.box import Box
+from ..core.box import Box, innermost
 from ..core.primitive import Primitive
 from ..core.program import Atom, Equation, Var, shape_follows_value
 from ..core.source import user_line
@@ -25,6 +25,9 @@ from ..differentiate.record import Recorder, read
 from ..differentiate.tape import Leaf, leaf
 from ..ops.array import Array, make
 from .reach import Refused
+
+
+PLAIN_RESULTS = frozenset({"random_bits"})  # of Arrays, but NumPy's to the user
 
 
 @dataclass
@@ -118,6 +121,8 @@ class Capture(Recorder):
     ) -> Any:
         result = super()._record(primitive, values, variables, params, y)
         eqn = self.equations[-1]
+        if not self.arrays.isdisjoint(variables) and primitive.name not in PLAIN_RESULTS:
+            self.arrays.update(eqn.outputs)
         if shape_follows_value(eqn):
             for var, part in zip(eqn.outputs, y if type(y) is tuple else (y,), strict=True):
                 self.guard(var, np.shape, np.shape(part))
@@ -146,7 +151,7 @@ class CaptureRoot(Root):
     def origin(self) -> str:
         return interpret.origin_of(self.function, self.what) if self.function else "compile"
 
-    def owned(self, value: Any) -> Array:
+    def fresh(self, value: Any) -> Array:
         if not isinstance(value, Box):
             value = self.capture.fixed(value)
         return make(self, value, None)
@@ -169,8 +174,21 @@ class CaptureRoot(Root):
             with interpret.under(self.capture):
                 g = make(self, self.capture.process(stop_gradient, (g,), {}), None)
         elif not isinstance(g, Box):
-            g = self.owned(g)
+            g = self.fresh(g)
         node.grad = g if node.grad is None else node.grad + g
+
+
+def type_of(value: Any, root: Root) -> type:
+    """The type that a value has in the eager program: that of a handle is NumPy's, or Python's,
+    unless it depends on an ``Array``.
+    """
+    if not isinstance(value, Array) or value._owner is not root:
+        return type(value)
+    inner = value._value
+    is_array = isinstance(inner, Box) and getattr(inner._owner, "arrays", ()) and (
+        inner._node in inner._owner.arrays  # type: ignore[attr-defined]
+    )
+    return Array if is_array or value._node is not None else type(innermost(inner))
 
 
 def line_of(capture: Capture, atom: Atom | None) -> str:

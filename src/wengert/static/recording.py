@@ -44,7 +44,6 @@ class Recording:
         finish: what becomes of the values.
         values: those of this call, for ``finish``.
         unsettled: an effect that no static graph can have; empty if there is none.
-        escaped: where a value was made that is still alive and is no result.
         spoke: whether values were printed.
     """
 
@@ -54,7 +53,6 @@ class Recording:
     finish: Finish
     values: list[Any]
     unsettled: str = ""
-    escaped: str = ""
     backward: bool = False
     targets: list[Any] = field(default_factory=list)
 
@@ -89,8 +87,12 @@ def record(
         else:
             swap.undo()
         recording.targets = [*reach.targets(recording.finish.targets)]
-        del swap
-        recording.escaped = escaped(capture, root)
+        swap.forget()
+        told = escaped(capture, root)
+        if told:
+            swap.undo()
+            release(root)
+            raise Escaped(f"a value made at {told} is still alive after the call and is no result")
         return recording
 
 
@@ -103,7 +105,8 @@ class Reading:
         self.values: list[Any] = []
         self.known: dict[int, int] = {}  # leaves of the result: their number
         self.originals = self._originals()
-        self.arrays = self._arrays()
+        self.plain = {id(handle) for handle in swap.handles.values()}
+        self.arrays = swap.capture.arrays
         leaves, self.finish.treedef = tree.flatten(result)
         for number, leaf in enumerate(leaves):
             self.finish.outputs.append(self._result(leaf, number))
@@ -127,15 +130,6 @@ class Reading:
                 handle = one.object if one.kind == "array" else self.swap.handles[id(one.object)]
                 names[id(handle)] = one.name
         return names
-
-    def _arrays(self) -> set[Var]:
-        """The variables that are ``Array`` in the eager program: what depends on one is one."""
-        arrays = self.capture.arrays
-        for segment in self.capture.segments:
-            for eqn in segment.equations:
-                if not arrays.isdisjoint(atom for atom in eqn.inputs if isinstance(atom, Var)):
-                    arrays.update(eqn.outputs)
-        return arrays
 
     def _result(self, leaf: Any, number: int) -> Output:
         """How a leaf of the result is made of the path's values."""
@@ -167,6 +161,8 @@ class Reading:
         if leaf._owner is not self.swap.root:
             raise Refused(f"it gives a value of {leaf._owner.origin}, which has ended")
         leaf.refresh()
+        if (seen := self._look(leaf)) is not None:
+            return seen
         node, inner = leaf._node, leaf._value
         atom = self.capture.atom(inner)
         index = self._number(atom, inner)
@@ -174,15 +170,34 @@ class Reading:
             return Output("released", index, node.primitive)
         if node is not None:
             return Output("attached", index)
+        if isinstance(atom, Var) and atom.aval.weak and atom not in self.arrays:
+            return Output("python", index)
         is_array = atom in self.arrays
         return Output("array" if is_array else "value", index)
+
+    def _look(self, leaf: Any) -> Output | None:
+        """How a view of one of NumPy's arrays is made, which stays a view of it."""
+        looks = []
+        while isinstance(leaf, View):
+            looks.append(leaf._look)
+            leaf = leaf._base
+        name = self.originals.get(id(leaf))
+        if not looks or name is None or id(leaf) not in self.plain:
+            return None
+        return Output("view", self.finish.target(name), tuple(reversed(looks)))
 
     # --- effects ---------------------------------------------------------------------------------
 
     def _effects(self) -> str:
         """Enter the effects as commits; those that can't be are told."""
         finish = self.finish
+        overlapping = self._overlapping()
         for one, handle, _ in self.swap.written():
+            if one.kind == "plain":
+                if not one.object.flags.writeable:
+                    raise Refused(f"it writes into {one.path}, which is read-only")
+                if one.name in overlapping:
+                    raise Refused(f"it writes into {one.path}, which shares memory with another")
             index = self._number(self.capture.atom(handle._value), handle._value)
             kind = "copy" if one.kind == "plain" else "content"
             target = finish.target(one.name)
@@ -205,6 +220,11 @@ class Reading:
             unsettled = str(error)
         return unsettled
 
+    def _overlapping(self) -> set[str]:
+        """The names of the arrays that share memory with others."""
+        plain = [one.name for one in self.swap.reach.inputs if one.kind == "plain"]
+        return {plain[i] for pair in self.swap.reach.overlaps for i in pair}
+
     def _place(self, place: Place, now: Any) -> None:
         output = self._result(now, -1) if id(now) in self.originals else self._output(now)
         kind = "cell" if isinstance(place, Cell) else "field" if isinstance(place, Field) else "place"
@@ -212,20 +232,28 @@ class Reading:
         self.finish.commits.append(Commit(kind, target, output, place.key, place.path))
 
 
+class Escaped(Exception):
+    """A value of the recording outlives it; the call has been undone, and is to run eagerly."""
+
+
 def escaped(capture: Capture, root: CaptureRoot) -> str:
-    """The line that made a value which is still alive; empty if none is. Such a value becomes a
-    plain constant.
+    """Where a value was made that is still alive; empty if none is: every handle refers to its
+    owner.
     """
-    alone = 3  # this function's argument, the caller's name, getrefcount's own
+    alone = 4  # this function's argument, the caller's name, that of the swap, getrefcount's own
     if sys.getrefcount(root) <= alone:
         return ""
     gc.collect()
     if sys.getrefcount(root) <= alone:
         return ""
-    line = ""
+    handles = [one for one in gc.get_referrers(root) if isinstance(one, Box)]
+    lines = [line_of(capture, getattr(handle._value, "_node", None)) for handle in handles]
+    return next(filter(None, lines), "an unknown line" if lines else "")
+
+
+def release(root: CaptureRoot) -> None:
+    """Make plain constants of the handles that are alive still."""
     for handle in [one for one in gc.get_referrers(root) if isinstance(one, Box)]:
-        line = line or line_of(capture, getattr(handle._value, "_node", None)) or "an argument"
         if isinstance(handle, View):
             handle._seen = getattr(handle._base, "_version", 0)
         handle._owner, handle._value, handle._node = ROOT, innermost(handle), None
-    return line or "a derivative"

@@ -8,8 +8,11 @@ values. Layer: ``static``.
 
 from __future__ import annotations
 
+import random
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
+from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -18,10 +21,10 @@ from ..core.box import Box
 from ..core.errors import describe
 from ..core.program import Var
 from ..differentiate.tape import Leaf, leaf
-from ..ops.array import Array, make
+from ..ops.array import Array, View, make
 from .places import MISSING, Element, Field, Item, Place
 from .reach import Input, Reach, Refused
-from .recorder import Capture, CaptureRoot
+from .recorder import Capture, CaptureRoot, type_of
 
 
 class Swap:
@@ -46,6 +49,8 @@ class Swap:
         for view, _ in self.reach.views:
             self.contents.append((view, view._value, view._node))
             view._owner, view._seen = self.root, -1
+        for namespace, name in self.reach.asking:
+            namespace[name] = self._asked(name)
         for place, value in self.reach.places:
             if isinstance(place, Element) or value is MISSING:
                 continue
@@ -55,6 +60,17 @@ class Swap:
                 place.set(new)
         args = self.reach.args
         return tuple(self._swapped(args, i, a) for i, a in enumerate(args)), self.reach.kwargs
+
+    def _asked(self, name: str) -> Any:
+        """What ``isinstance`` and ``type`` are while recording: of a handle they tell the type that
+        it has in the eager program.
+        """
+        root = self.root
+        if name == "isinstance":
+            return lambda value, kinds: isinstance(value, kinds) if type(
+                value
+            ) not in HANDLES else issubclass(type_of(value, root), kinds)
+        return lambda value, *more: type(value, *more) if more else type_of(value, root)
 
     def _lift(self, one: Input, box: Array) -> None:
         if one.kind == "number":
@@ -130,7 +146,7 @@ class Swap:
             if isinstance(container, dict):
                 yield from self._entries(path, container, before, visited)
             elif len(container) != len(before) or (
-                isinstance(container, set) and container != before
+                isinstance(container, set | deque) and any(map(is_not, container, before))
             ):
                 raise Unsettled(f"it changes {path}, which has {len(container)} elements now")
 
@@ -156,7 +172,16 @@ class Swap:
                 place.set(before)
         self._contents_back()
 
+    def forget(self) -> None:
+        """Let go of the handles."""
+        self.handles.clear()
+        self.numbers.clear()
+        self.replaced.clear()
+
     def _contents_back(self) -> None:
+        """What is always put back: the contents of Arrays, and what asks for types."""
+        for namespace, name in self.reach.asking:
+            namespace.pop(name, None)
         from ..differentiate.dynamic import ROOT
 
         for array, value, node in self.contents:
@@ -169,6 +194,9 @@ class Swap:
         for path, container, before in self.reach.structures:
             if isinstance(container, list):
                 container[:] = before
+            elif isinstance(container, deque):
+                container.clear()
+                container.extend(before)
             else:
                 container.clear()
                 container.update(before)
@@ -190,6 +218,9 @@ class Swap:
                 )
 
 
+HANDLES = (Array, View)
+
+
 class Unsettled(Exception):
     """An effect that a static graph can't have, but that may have been the first call's only."""
 
@@ -209,6 +240,8 @@ def change(place: Place, before: Any, now: Any) -> str:
 
 def state_of(generator: Any) -> Any:
     """The state of one of NumPy's random generators."""
+    if isinstance(generator, random.Random):
+        return generator.getstate()
     if isinstance(generator, np.random.RandomState):
         return generator.get_state()
     return getattr(generator, "bit_generator", generator).state
@@ -216,7 +249,9 @@ def state_of(generator: Any) -> Any:
 
 def restore_state(generator: Any, state: Any) -> None:
     """Set the state of one of NumPy's random generators."""
-    if isinstance(generator, np.random.RandomState):
+    if isinstance(generator, random.Random):
+        generator.setstate(state)
+    elif isinstance(generator, np.random.RandomState):
         generator.set_state(state)
     else:
         getattr(generator, "bit_generator", generator).state = state

@@ -28,7 +28,8 @@ def accumulate_products(
     rewrite, counted = Rewrite(program), uses(program)
     for old in program.equations:
         eqn = rewrite.read(old)
-        inputs = _operands(rewrite, counted, eqn)
+        moves = rewrite.storage.seen(eqn.outputs[0])  # the result lies in C order, whatever W does
+        inputs = None if moves else _operands(rewrite, counted, eqn)
         if inputs is not None:
             eqn = Equation(accumulate, inputs, eqn.outputs, {}, eqn.source)
             if notes is not None:

@@ -92,7 +92,7 @@ def _applied(
         atom = found.atom
         if not found.ordered and layouts is not None and not layouts.same(var, atom):
             return None
-        if atom.aval != var.aval:
+        if atom.aval != var.aval or not (found.view or _kind_stays(rewrite, atom)):
             return None
         if var in rewrite.results if found.view else not rewrite.may_replace(var, atom):
             return None
@@ -106,13 +106,24 @@ def _applied(
     return made
 
 
+def _kind_stays(rewrite: Rewrite, atom: Atom) -> bool:
+    """Whether ``atom`` has axes or is a scalar, as the results of ufuncs are, for certain: an array
+    without axes is something else to what copies it.
+    """
+    if atom.aval.shape or atom.aval.weak or isinstance(atom, Literal):
+        return True
+    eqn = rewrite.maker.get(atom)
+    return eqn is not None and eqn.primitive.fresh and eqn.primitive.family == "elementwise"
+
+
 def _in_order(rewrite: Rewrite, made: Equation, layouts: Layouts | None) -> bool:
     """Whether the result of ``made`` may have another layout, or share memory where it did not, or
     does neither for certain.
     """
     (var,) = made.outputs
     if layouts is None:
-        return made.primitive.fresh or not rewrite.storage.escapes(var)
+        storage = rewrite.storage
+        return not (storage.seen(var) if made.primitive.fresh else storage.escapes(var))
     return layouts.marks.get(var) is C and layouts.mark(made, var) is C
 
 
@@ -233,7 +244,7 @@ def _to_own_shape(rewrite: Rewrite, eqn: Equation) -> Same | None:
 def _reshaped_twice(rewrite: Rewrite, eqn: Equation) -> Other | None:
     """A reshape of a reshape, a broadcast of a broadcast."""
     inner = _made_by(rewrite, eqn.inputs[0], eqn.primitive)
-    if inner is None:
+    if inner is None or not eqn.outputs[0].aval.shape:  # without axes: an array, or a scalar?
         return None
     return Other(eqn.primitive, inner.inputs, eqn.params, eqn.primitive is broadcast_to)
 

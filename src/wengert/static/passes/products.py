@@ -9,6 +9,7 @@ only to enter a product can be multiplied with the smallest of the three arrays 
 - a transposed argument, or result, of ``einsum`` is another labelling;
 - ``(s a) b = s (a b)`` for literal ``s`` with 2⁻³² ≤ |s| ≤ 2³², towards the smallest array.
 
+Not where an output may be a view of the result, which would then lie in another order in memory.
 These change the order of additions in products, or what is rounded when; with numbers within 2³²
 of the largest a scaling may overflow that did not. ``strict`` leaves the program as it is.
 Layer: ``static``.
@@ -44,7 +45,7 @@ def fold_into_products(
     for old in program.equations:
         eqn = walk.rewrite.read(old)
         for rule in RULES.get(eqn.primitive, ()):
-            made = rule(walk, eqn)
+            made = None if walk.seen(eqn) else rule(walk, eqn)
             if made is not None:
                 eqn = Equation(made[0], made[1], eqn.outputs, made[2], eqn.source)
                 if notes is not None:
@@ -60,6 +61,16 @@ class _Walk:
     def __init__(self, program: Program) -> None:
         self.rewrite = Rewrite(program)
         self.uses: Counter[Var] = uses(program)
+
+    def seen(self, eqn: Equation) -> bool:
+        """Whether the result may come to lie in another order, and an output may be a view of it:
+        of a transpose, more than itself. Products of two matrices, and einsum, always give C order.
+        """
+        (var,) = eqn.outputs
+        if eqn.primitive is transpose:
+            return self.rewrite.storage.seen(var, 2)
+        flat = eqn.primitive is einsum or len(var.aval.shape) <= 2
+        return not flat and self.rewrite.storage.seen(var)
 
     def made_by(self, atom: Atom, primitive: Primitive, once: bool = True) -> Equation | None:
         """The equation that made ``atom``, if it is one of ``primitive`` (and is read once)."""

@@ -3,14 +3,16 @@
 The way back through a network reads what the way forward made, so each layer's values live until
 the sweep is there. Where the sum of all that lives at once is beyond a ``budget`` of bytes, the
 elementwise results across the peak are computed again just before they are read next: the largest
-first, of those whose arguments are alive there anyway, until the peak fits or nothing is left to
-do. What is computed twice has the same bits. Not for functions of the user's. Source: Griewank and
-Walther, Evaluating Derivatives, 2nd ed., chapter 12. Layer: ``static``.
+first, of those that at most ``DEEP`` equations make from values that are alive there anyway, until
+the peak fits or nothing is left to do. What is computed twice has the same bits. Not for functions
+of the user's. Source: Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 12. Layer:
+``static``.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import dataclass
 from itertools import accumulate as running
 from math import prod
 
@@ -20,6 +22,7 @@ from .rewrite import Notes
 
 ROUNDS = 16
 WORTH = 4096  # bytes
+DEEP = 4
 
 
 def recompute(program: Program, budget: int | None = None, notes: Notes | None = None) -> Program:
@@ -30,19 +33,27 @@ def recompute(program: Program, budget: int | None = None, notes: Notes | None =
     if budget is None:
         return program
     for _ in range(ROUNDS):
-        lives = _Lives(program)
-        chosen = lives.candidates(budget)
+        chosen = _Lives(program).candidates(budget)
         if not chosen:
             return program
         if notes is not None:
             notes["computed again"] += len(chosen)
-        program = _again(program, lives, chosen)
+        program = _again(program, chosen)
     return program
 
 
 def peak(program: Program) -> int:
     """The largest number of bytes that arrays made by the program take at one time."""
     return max(_Lives(program).profile, default=0)
+
+
+@dataclass(frozen=True)
+class Again:
+    """``var`` is made once more before equation ``reader``, by ``steps``."""
+
+    var: Var
+    reader: int
+    steps: list[Equation]
 
 
 class _Lives:
@@ -85,28 +96,32 @@ class _Lives:
             change[max(self.last(var) for var in members) + 1] -= size
         return list(running(change))[: len(self.program.equations)]
 
-    def candidates(self, budget: int) -> list[tuple[Var, int]]:
-        """What to compute again: variables, and the reader before which; at the highest point."""
+    def candidates(self, budget: int) -> list[Again]:
+        """What to compute again, so that the highest point gets lower."""
         if not self.profile or (height := max(self.profile)) <= budget:
             return []
         top = self.profile.index(height)
         found = []
         for var, number in self.maker.items():
             reader = self._next(var, top)
-            if number < top and reader is not None and self._cheap(var, reader):
-                found.append((var, reader))
-        found.sort(key=lambda pair: -_bytes(pair[0]))
-        chosen: list[tuple[Var, int]] = []
+            if number < top and reader is not None and self._alone(var):
+                steps = self._steps(var, reader)
+                if 0 < len(steps) <= DEEP:
+                    found.append(Again(var, reader, steps))
+        found.sort(key=lambda again: -_bytes(again.var))
+        chosen: list[Again] = []
+        gone: set[Atom] = set()
         needed: set[Atom] = set()  # as arguments of what is chosen: they stay
-        for var, reader in found:
+        for again in found:
             if height <= budget:
                 break
-            inputs = self.program.equations[self.maker[var]].inputs
-            if var in needed or any(other in inputs for other, _ in chosen):
+            inputs = {atom for eqn in again.steps for atom in eqn.inputs}
+            if again.var in needed or gone & inputs:
                 continue
-            needed.update(inputs)
-            chosen.append((var, reader))
-            height -= _bytes(var)
+            needed |= inputs
+            gone.add(again.var)
+            chosen.append(again)
+            height -= _bytes(again.var)
         return chosen
 
     def _next(self, var: Var, top: int) -> int | None:
@@ -117,42 +132,49 @@ class _Lives:
             return None
         return reads[place] if reads[-1] < len(self.program.equations) else None
 
-    def _cheap(self, var: Var, reader: int) -> bool:
-        """Whether ``var`` is large, elementwise, alone in its memory, and its arguments are alive
-        at ``reader`` in any case.
+    def _alone(self, var: Var) -> bool:
+        """Whether ``var`` is large, and nothing else lies in its memory."""
+        return _bytes(var) >= WORTH and len(self.members[self.storage.group(var)]) == 1
+
+    def _steps(self, var: Var, reader: int, room: int = DEEP) -> list[Equation]:
+        """The elementwise equations that make ``var`` of what is alive at ``reader`` in any case;
+        empty, or more than ``room``, where there is no such way.
         """
         eqn = self.program.equations[self.maker[var]]
-        if eqn.primitive.family != "elementwise" or not eqn.primitive.fresh:
-            return False
-        if _bytes(var) < WORTH or len(self.members[self.storage.group(var)]) > 1:
-            return False
-        return all(
-            not isinstance(atom, Var) or not atom.aval.shape or self.last(atom) >= reader
-            for atom in eqn.inputs
-        )
+        if room < 1 or eqn.primitive.family != "elementwise" or not eqn.primitive.fresh:
+            return []
+        steps: list[Equation] = []
+        for atom in dict.fromkeys(eqn.inputs):
+            if isinstance(atom, Var) and atom.aval.shape and self.last(atom) < reader:
+                before = self._steps(atom, reader, room - 1 - len(steps))
+                if not before:
+                    return []
+                steps += [step for step in before if step not in steps]
+        return [*steps, eqn]
 
 
 def _bytes(var: Var) -> int:
     return prod(var.aval.shape) * var.aval.dtype.itemsize
 
 
-def _again(program: Program, lives: _Lives, chosen: list[tuple[Var, int]]) -> Program:
+def _again(program: Program, chosen: list[Again]) -> Program:
     """``program`` in which each chosen variable is made again before a reader, for it and all that
     come after.
     """
-    before: dict[int, list[Var]] = {}
-    for var, reader in chosen:
-        before.setdefault(reader, []).append(var)
-    instead: dict[Atom, Var] = {}
+    before: dict[int, list[Again]] = {}
+    for again in chosen:
+        before.setdefault(again.reader, []).append(again)
+    instead: dict[Atom, Atom] = {}
     equations: list[Equation] = []
     for number, eqn in enumerate(program.equations):
-        for var in before.get(number, ()):
-            made = program.equations[lives.maker[var]]
-            inputs = tuple(instead.get(atom, atom) for atom in made.inputs)
-            instead[var] = Var(var.aval, var.name)
-            equations.append(
-                Equation(made.primitive, inputs, (instead[var],), made.params, made.source)
-            )
+        for again in before.get(number, ()):
+            local = dict(instead)
+            for made in again.steps:
+                inputs = tuple(local.get(atom, atom) for atom in made.inputs)
+                (old,) = made.outputs
+                local[old] = new = Var(old.aval, old.name)
+                equations.append(Equation(made.primitive, inputs, (new,), made.params, made.source))
+            instead[again.var] = local[again.var]
         inputs = tuple(instead.get(atom, atom) for atom in eqn.inputs)
         equations.append(Equation(eqn.primitive, inputs, eqn.outputs, eqn.params, eqn.source))
     return Program(
