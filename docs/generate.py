@@ -7,7 +7,8 @@ from pathlib import Path
 
 import wengert
 import wengert.nn
-import wengert.ops.quantiles  # noqa: F401
+import wengert.ops.accumulate
+import wengert.ops.quantiles
 import wengert.random
 import wengert.scipy.special  # noqa: F401  (enters SciPy's)
 from wengert.core.primitive import REGISTRY

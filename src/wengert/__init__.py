@@ -14,6 +14,7 @@ from . import numpy
 from .core import errors, tree
 from .core.aval import Aval
 from .core.interpret import in_context
+from .core.late import LATE
 from .differentiate.custom import checkpoint, custom_jvp, custom_vjp
 from .differentiate.dynamic import array, no_grad
 from .differentiate.forward import jvp, linearize
@@ -28,6 +29,7 @@ __all__ = [
     "Array",
     "Aval",
     "array",
+    "capture",
     "check_grads",
     "checkpoint",
     "cond",
@@ -66,17 +68,30 @@ _ON_FIRST_USE = {  # what a plain gradient does not need
     "scan": "control.scans",
     "while_loop": "control.whiles",
     "compile": "static.capture",
+    "capture": "static.graph",
+    "name": "static.naming",
 }
+_STATIC = {"capture", "compile", "name"}
 _CONTROL = {"cond", "fori_loop", "scan", "while_loop"}
-_FUNCTIONS = {"check_grads", "trace", "compile", *_CONTROL}  # of these, what is no module
+_FUNCTIONS = {"check_grads", "trace", *_CONTROL, *_STATIC}  # of these, what is no module
 _OTHER_NAMES = {
-    "jit": "wengert.compile (static graphs; the next release)",
+    "jit": "wengert.compile",
     "tensor": "wengert.array",
     "Tensor": "wengert.Array; make one with wengert.array",
     "jacrev": "wengert.jacobian(f, mode='reverse')",
     "jacfwd": "wengert.jacobian(f, mode='forward')",
     "remat": "wengert.checkpoint",
 }
+
+
+def _draw(what: Any, *args: Any, **options: Any) -> Any:
+    """``explain.draw``, which the graphs of earlier layers hand on to."""
+    from .explain.draw import draw
+
+    return draw(what, *args, **options)
+
+
+LATE["draw"] = _draw
 
 
 def __getattr__(name: str) -> Any:

@@ -10,9 +10,7 @@ import wengert as wg
 
 @dataclass(frozen=True)
 class Pair:
-    """``structured`` and ``plain`` compute the same of ``x``. ``batches``: whether ``plain`` has no
-    decision that ``vmap`` refuses.
-    """
+    """``structured`` and ``plain`` compute the same of ``x``."""
 
     name: str
     structured: Any
@@ -39,23 +37,25 @@ def decay_plain(x):
 
 
 def newton_structured(x):
-    """The square root of ``x[0]``, by a loop that closes over it; the carry counts as well."""
+    """A square root, by a loop that closes over what it is of; the carry counts as well."""
+    a = x[0] ** 2 + 1
 
     def step(carry):
         y, count = carry
-        return (y + x[0] / y) / 2, count + 1
+        return (y + a / y) / 2, count + 1
 
     y, count = wg.while_loop(
-        lambda carry: (np.abs(carry[0] ** 2 - x[0]) > 1e-9) & (carry[1] < 50), step, (x[1], 0)
+        lambda carry: (np.abs(carry[0] ** 2 - a) > 1e-9) & (carry[1] < 50), step, (a, 0)
     )
-    return y * x[2] + count
+    return y * x + count
 
 
 def newton_plain(x):
-    y, count = x[1], 0
-    while abs(y**2 - x[0]) > 1e-9 and count < 50:
-        y, count = (y + x[0] / y) / 2, count + 1
-    return y * x[2] + count
+    a = x[0] ** 2 + 1
+    y, count = a, 0
+    while abs(y**2 - a) > 1e-9 and count < 50:
+        y, count = (y + a / y) / 2, count + 1
+    return y * x + count
 
 
 def rnn_structured(x):
@@ -94,7 +94,9 @@ def backwards_plain(x):
 
 
 def branch_structured(x):
-    return wg.cond(np.sum(x) > 1.0, lambda a, b: np.sin(a) * b, lambda a, b: a / (1 + b * b), x, x[0])
+    return wg.cond(
+        np.sum(x) > 1.0, lambda a, b: np.sin(a) * b, lambda a, b: a / (1 + b * b), x, x[0]
+    )
 
 
 def branch_plain(x):
@@ -114,7 +116,7 @@ def collatz_structured(x):
     """A branch in a loop in a loop: three times until below 1, growing or shrinking."""
 
     def inner(c):
-        return wg.cond(c[0] > 2.0, lambda c: c / 3, lambda c: c * x - 0.5 * c, c)
+        return wg.cond(c[0] > 2.0, lambda c: c / 3, lambda c: c * np.sin(x) * 0.9, c)
 
     def outer(i, c):
         return wg.while_loop(lambda c: c[0] > 0.5, inner, c + x * (i + 1))
@@ -127,7 +129,7 @@ def collatz_plain(x):
     for i in range(3):
         c = c + x * (i + 1)
         while c[0] > 0.5:
-            c = c / 3 if c[0] > 2.0 else c * x - 0.5 * c
+            c = c / 3 if c[0] > 2.0 else c * np.sin(x) * 0.9
     return c
 
 
@@ -135,12 +137,13 @@ def euler_structured(x):
     """Containers in the carry, and an integer that indexes."""
 
     def step(i, both):
-        state, log = both["state"], both["log"]
-        force = -np.sin(state.position) * x[i % 3]
+        state, log, factors = both["state"], both["log"], both["factors"]
+        force = -np.sin(state.position) * factors[i % 3]
         state = State(state.position + 0.1 * state.speed, state.speed + 0.1 * force)
-        return {"state": state, "log": (log[0] + i, log[1] + state.speed)}
+        log = (log[0] + i, log[1] + state.speed)
+        return {"state": state, "log": log, "factors": factors}
 
-    start = {"state": State(x, x * 2), "log": (0, x * 0)}
+    start = {"state": State(x, x * 2), "log": (0, x * 0), "factors": x}
     end = wg.fori_loop(0, 5, step, start)
     return end["state"].position * end["log"][0] + end["log"][1]
 
@@ -181,12 +184,13 @@ def inside_plain(x):
 def writes_structured(x):
     """Writes into the carry at an index that the step computes."""
 
-    def step(i, y):
-        y[i] = y[i - 1] * x[i] + 1
+    def step(i, both):
+        y, factors = both
+        y[i] = y[i - 1] * factors[i] + 1
         y[0] += y[i]
-        return y
+        return y, factors
 
-    return wg.fori_loop(1, 3, step, x * 1.0)
+    return wg.fori_loop(1, 3, step, (x * 1.0, x))[0]
 
 
 def writes_plain(x):
@@ -217,16 +221,6 @@ def dynamic_plain(x):
     for i in range((np.sum(x > 0.3) + 2).item()):
         c = np.sin(c * x) + 0.1 * i
     return c
-
-
-def unused_structured(x):
-    """What is not used has no adjoint, though it is infinite there."""
-    _, ys = wg.scan(lambda c, u: (np.sqrt(c * 0.0 * u) + c, c * u), x[0] * 0.0 + 1.0, x)
-    return ys[:1] * x
-
-
-def unused_plain(x):
-    return (x[0] * 0.0 + 1.0) * x[0] * x
 
 
 START = np.array([0.9, 0.4, 1.3])

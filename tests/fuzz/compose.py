@@ -65,6 +65,7 @@ class Composition(Draft):
         self.arguments = drawn_arguments(self.rng, self.shape, ["x", *sorted(picked)])
         self.first = copied(self.arguments)
         self.names = dict(self.arguments)
+        self.numbers = {"t", "n", "q"}  # Python's, and what is made of them alone
         self.statements: list[str] = []
         self.traits: set[str] = set()
         self.may_write_arguments = self.rng.random() < 0.15
@@ -103,6 +104,8 @@ class Composition(Draft):
             return self.may_write_arguments and v.ndim > 0
 
         name = self.some(fits)
+        if name in self.numbers:  # a plain array, which can't take a derivative
+            raise Rejected
         if any(np.shares_memory(self.names[name], argument) for argument in given):
             self.traits.add(WRITES_ARGUMENTS)
         return name
@@ -110,6 +113,9 @@ class Composition(Draft):
     def run(self, *lines: str) -> None:
         """Do what the statement says, and keep it."""
         statement = "\n".join(lines)
+        read = set(re.findall(r"\w+", statement)) & self.names.keys()
+        if read <= self.numbers:
+            self.numbers |= {f"v{self.count}"}
         with np.errstate(all="ignore"):
             try:
                 exec(statement, {"np": np}, self.names)

@@ -115,8 +115,8 @@ Mode = Callable[[Trial], None]
 MODES: dict[str, Mode] = {}
 # the costly ones run for one program in so many; JAX compiles every operation of every shape
 EVERY = {
-    "optimised": 2,
-    "optimised gradient": 4,
+    "optimised": 10,
+    "optimised gradient": 20,
     "compiled gradient": 4,
     "gradient of compiled": 4,
     "pytorch": 5,
@@ -289,7 +289,8 @@ print([(f(**a), wg.grad(g)(a)) for a in inputs])"""
 )
 def vectorised(trial: Trial) -> None:
     """``vmap`` of results and gradient is a loop over the examples."""
-    if not straight(trial.program):
+    arrays = [leaf for leaf in leaves(trial.program.inputs[0]) if isinstance(leaf, np.ndarray)]
+    if not arrays or not straight(trial.program):
         return
     stack, axes, rows = stacked(trial.program)
 

@@ -101,9 +101,7 @@ def adapted(
         if entry.shape:
             results[-1] = var = Var(strong(entry))
             equations.append(Equation(broadcast_to, (zero,), (var,), {"shape": entry.shape}))
-    return Program(
-        tuple(inputs), tuple(equations), tuple(results), program.constants, program.name
-    )
+    return Program(tuple(inputs), tuple(equations), tuple(results), program.constants, program.name)
 
 
 # --- reachability ---------------------------------------------------------------------------------
@@ -227,9 +225,7 @@ class Reverse:
         self.inputs = list(recorder.inputs)
         with interpret.under(recorder):
             tape = Tape(recorder, "vjp", program.run)
-            handles = [
-                tape.input(x) if flag else x for x, flag in zip(xs, active, strict=True)
-            ]
+            handles = [tape.input(x) if flag else x for x, flag in zip(xs, active, strict=True)]
             with interpret.under(tape):
                 ys = program.run(*handles)
         self.leaves = [
@@ -374,4 +370,3 @@ def fit_dtype(value: Any, aval: Aval) -> Any:
     promotes.
     """
     return value if value.dtype == aval.dtype else value.astype(aval.dtype)
-

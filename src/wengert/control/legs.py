@@ -170,9 +170,7 @@ def there_body(body: Program, leg: Leg, active: Flags) -> tuple[Split, Program, 
             *(forward.inputs[k] for k in carried),
             *forward.outputs[count_:],
         )
-        return Program(
-            forward.inputs, forward.equations, outputs, forward.constants, forward.name
-        )
+        return Program(forward.inputs, forward.equations, outputs, forward.constants, forward.name)
 
     program = memoised(body, ("there", first, second, active), derive)
     return parts, program, types(program)[len(body.outputs) :]

@@ -80,7 +80,13 @@ def scan(
         ),
         lambda body: y_defs[0],
     )
-    carry, ys = _loop(body, leaves, [np.asarray(x) if not isinstance(x, Box) else x for x in elements], steps, reverse)
+    carry, ys = _loop(
+        body,
+        leaves,
+        [np.asarray(x) if not isinstance(x, Box) else x for x in elements],
+        steps,
+        reverse,
+    )
     return tree.unflatten(treedef, carry), tree.unflatten(y_defs[1], ys)
 
 

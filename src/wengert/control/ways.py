@@ -37,9 +37,7 @@ class There:
             _, program, saved = there_body(body, leg, inputs)
             numbers = tuple(islice(fresh, len(saved)))
             bodies.append(program)
-            legs.append(
-                Leg(leg.consts, leg.init, leg.reads, (*leg.writes, *numbers), leg.reverse)
-            )
+            legs.append(Leg(leg.consts, leg.init, leg.reads, (*leg.writes, *numbers), leg.reverse))
             self.saved.append(numbers)
             self.active.append(inputs)
         self.every = [s for numbers in self.saved for s in numbers]

@@ -223,9 +223,7 @@ while_p: Primitive = structured(
 # --- the function ---------------------------------------------------------------------------------
 
 
-def while_loop(
-    cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], init: Any
-) -> Any:
+def while_loop(cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], init: Any) -> Any:
     """``carry = body_fn(carry)`` for as long as ``cond_fn(carry)`` holds, as one equation.
 
     The body is recorded once, from types alone, however many steps there are. Forward and reverse

@@ -125,4 +125,5 @@ def is_inexact(value: Any) -> bool:
     kind = type(value)
     if kind in PYTHON_SCALARS:
         return kind is float or kind is complex
-    return getattr(value, "dtype", np.dtype(object)).kind in "fc"
+    dtype = getattr(value, "dtype", None)
+    return dtype is float or dtype is complex or getattr(dtype, "kind", "O") in "fc"

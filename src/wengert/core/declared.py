@@ -60,10 +60,11 @@ class Repeatable:
 
     def __init__(self, function: Callable[..., Any], like: Repeatable | None = None) -> None:
         self.function = function
-        self._log = _Log() if like is None else like._log
+        self._log: _Log = _Log() if like is None else like._log
 
     @property
     def found(self) -> Found:
+        """What the latest call found."""
         return self._log.found
 
     def __call__(self, *args: Any) -> Any:
@@ -107,7 +108,8 @@ class _Log:
 
 
 def _put(contents: Found) -> None:
-    for box, (box._value, box._node) in contents.items():
+    for box, content in contents.items():
+        box._value, box._node = content
         box._version = getattr(box, "_version", 0) + 1
 
 

@@ -25,6 +25,7 @@ from .errors import ProgramError, operation_error
 from .primitive import Primitive
 from .program import Atom, Equation, Literal, Program, Var, strong
 from .quiet import hush, restore
+from .storage import check_reuse
 
 PART = 2000  # equations a function: Python's compiler takes longer than linear time
 INFIX = {
@@ -59,7 +60,8 @@ def executable(program: Program) -> Executable:
     It computes what ``program.run`` does, but checks nothing: the arguments must have the types of
     ``program.inputs``, and be no handles. Where an equation has a ``reuse``, it is followed. Made
     once for each program. What NumPy raises is named after the operation, with a note of the line
-    that it was recorded from. Raises ``ProgramError`` for a program whose constants are handles.
+    that it was recorded from. Raises ``ProgramError`` for a program whose constants are handles,
+    and for a ``reuse`` of a buffer that is still needed.
 
     >>> from wengert.differentiate.record import program_of
     >>> executable(program_of(lambda a, b: a * b - a)(2.0, 5.0))(3.0, 4.0)
@@ -115,6 +117,8 @@ class _Writer:
 
     def function(self) -> Executable:
         """The compiled function."""
+        if any(eqn.reuse is not None for eqn in self.program.equations):
+            check_reuse(self.program)  # a wrong one would make silent wrong numbers
         filename = f"<wengert program {self.program.name} {next(NUMBERED)}>"
         text = "\n".join(self.text())
         self.scope["blame"] = _Blame(filename, self.origin, self.scope)
@@ -262,6 +266,8 @@ class _Writer:
             return True
         if isinstance(eqn.primitive.value, np.ufunc):
             return True
+        if any(atom.aval.weak and atom.aval.dtype.kind == "c" for atom in eqn.inputs):
+            return False  # 1j - np.float64(2) is Python's: a float64 is one of Python's floats
         return _is_operator(eqn.primitive) and any(
             atom.aval.shape or atom in self.numpy
             if isinstance(atom, Var)

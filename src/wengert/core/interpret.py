@@ -102,6 +102,10 @@ class Interpreter:
         """A handle of this interpreter on ``value``, a constant to it."""
         raise NotImplementedError
 
+    def kind_of(self, box: Box) -> type:
+        """What a handle is to the user: a value with a derivative, unless the owner knows better."""
+        return Box
+
     def fresh(self, value: Any) -> Box:
         """A handle on an array that the user asks for as an ``Array``: ``wengert.array(data)``."""
         return self.owned(value)
@@ -170,8 +174,15 @@ def evaluate(
         if isinstance(value, Box):
             if interpreter is None:
                 raise escaped(value, primitive)
-            with under(interpreter):
+            token = current.set(interpreter)  # ``with under(interpreter)``, at half its cost
+            try:
                 return interpreter.process(primitive, values, params)
+            except ValueError as error:
+                if isinstance(error.__cause__, ConversionError):
+                    raise error.__cause__ from None
+                raise
+            finally:
+                current.reset(token)
     return apply(primitive, values, params)
 
 

@@ -97,11 +97,9 @@ def protect(saved: Any, foreign: list[Any]) -> tuple[Any, ...]:
     locks: list[Locked] = []
     kept = list(saved)
     for array in foreign:
-        place = 0
-        for value in saved:
+        for place, value in enumerate(saved):
             if value is array:
                 kept[place] = own(array, locks)
-            place += 1
     if not locks:
         return tuple(kept)
     protected = Protected(kept)

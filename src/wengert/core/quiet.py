@@ -7,7 +7,9 @@ here the setting is built once, and put into the context variable that NumPy kee
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar, Token, copy_context
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,23 +24,6 @@ def _setting() -> tuple[ContextVar[Any], Any] | None:
 
 
 SETTING = _setting()
-
-
-def hush() -> Any:
-    """Begin what ``with quiet()`` does, without its cost; ``restore`` takes the result."""
-    if SETTING is not None:
-        return SETTING[0].set(SETTING[1])
-    state = quiet()
-    state.__enter__()
-    return state
-
-
-def restore(token: Any) -> None:
-    """End what ``hush`` began."""
-    if SETTING is not None:
-        SETTING[0].reset(token)
-    else:
-        token.__exit__()
 
 
 class quiet:
@@ -59,3 +44,14 @@ class quiet:
             self.state.__exit__(*exception)  # type: ignore[union-attr]
         else:
             SETTING[0].reset(self.state)  # type: ignore[arg-type]
+
+
+def _hush() -> quiet:
+    state = quiet()
+    state.__enter__()
+    return state
+
+
+# ``token = hush(); …; restore(token)`` is ``with quiet():`` at a fraction of its cost
+hush: Callable[[], Any] = _hush if SETTING is None else partial(SETTING[0].set, SETTING[1])
+restore: Callable[[Any], None] = quiet.__exit__ if SETTING is None else SETTING[0].reset

@@ -31,9 +31,9 @@ class Storage:
                 self._escaping.add(self.group(atom))
 
     def _follow(self, eqn: Equation) -> None:
-        read = [atom for atom in eqn.inputs if isinstance(atom, Var)]
         if eqn.primitive.fresh:
             return
+        read = [atom for atom in eqn.inputs if isinstance(atom, Var)]
         for var in eqn.outputs:
             if not read or eqn.primitive.calls_user:  # made somewhere else, or kept there
                 self._foreign.add(self.group(var))

@@ -85,7 +85,7 @@ def lift(tape: Tape, argument: Any, what: str) -> tuple[Any, Input]:
     lists_meant_as_arrays(argument, what)
     leaves, treedef = tree.flatten(argument)
     handles = [tape.input(own(differentiable(leaf, what), locks)) for leaf in leaves]
-    kinds = [Box if isinstance(leaf, Box) else type(leaf) for leaf in leaves]
+    kinds = [leaf._owner.kind_of(leaf) if isinstance(leaf, Box) else type(leaf) for leaf in leaves]
     return tree.unflatten(treedef, handles), Input(
         treedef, [handle._node for handle in handles], kinds, locks
     )

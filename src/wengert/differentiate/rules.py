@@ -35,6 +35,9 @@ class Rules:
     batch: Callable[[Sequence[bool], int], Rules]
     out: list[Any] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        return self.name
+
 
 class Saved:
     """What a node of ``rule_call`` keeps, and the adjoints of its inputs once one of them was asked

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval
-from ..core.box import PLAIN, SCALAR_DTYPES, SCALARS, Box, dtype_of, is_inexact, shape_of
+from ..core.box import SCALAR_DTYPES, SCALARS, Box, dtype_of, is_inexact, shape_of
 from ..core.errors import operation_error
 from ..core.interpret import Interpreter, apply, escaped, evaluate, under
 from ..core.primitive import Doc, NotDifferentiable, Primitive, saver_of
@@ -277,8 +277,8 @@ class Tape(Interpreter):
             values.append(arg)
             parents.append(node)
         if mask and primitive.residual is not None:
-            values = protect(values, foreign) if foreign else values
-            return self._with_rule(primitive, values, parents, params, plain)
+            kept = protect(values, foreign) if foreign else values
+            return self._with_rule(primitive, kept, parents, params, plain)
         if plain:
             y = apply(primitive, values, params)
         else:

@@ -70,7 +70,8 @@ def graph_of(
     """The graph of ``what``.
 
     Args:
-        what: a ``Trace``, a ``Program``, or an ``Array`` that a dynamic graph leads to.
+        what: a ``Trace``, a ``Program``, a static graph, or an ``Array`` that a dynamic graph leads
+            to.
         partials: write the local partial derivative of numbers beside the edges.
         parameters: the inputs of a trace or program to show as parameters: ``("w", "params")``.
         names: for the leaves of a dynamic graph: ``{"w": w}``.
@@ -82,12 +83,17 @@ def graph_of(
     if isinstance(what, Trace):
         return _of_trace(what, partials, parameters)
     if isinstance(what, Program):
-        return _of_program(what, parameters)
+        return _of_program(what, parameters, {})
+    if isinstance(getattr(what, "program", None), Program):  # a static graph, not loaded for others
+        ends: dict[Any, str] = {}
+        for label, atom in what.results:
+            ends.setdefault(atom, label)
+        return _of_program(what.program, parameters, ends)
     if isinstance(what, Box):
         return _of_array(what, partials, names or {})
     raise DtypeError(
-        f"draw: got {describe(what)}, expected trace(f)(*args), a Program, or an Array that "
-        "depends on one with requires_grad=True"
+        f"draw: got {describe(what)}, expected trace(f)(*args), a Program, a static graph, or an "
+        "Array that depends on one with requires_grad=True"
     )
 
 
@@ -138,7 +144,10 @@ def _short(value: Any) -> str:
     return value_text(value) if np.ndim(value) == 0 else describe(np.asarray(value))
 
 
-def _of_program(program: Program, parameters: Sequence[str]) -> Graph:
+def _of_program(
+    program: Program, parameters: Sequence[str], ends: Mapping[Any, str]
+) -> Graph:
+    """The graph of a program; ``ends``: names of its results."""
     graph = Graph(program.name or "program")
     names: Names = program.names
     used = _used(program)
@@ -146,6 +155,7 @@ def _of_program(program: Program, parameters: Sequence[str]) -> Graph:
 
     def enter(var: Var, label: str, kind: str) -> None:
         kind = "result" if var in program.outputs and kind == "operation" else kind
+        label = f"{label} = {ends[var]}" if var in ends else label
         keys[var] = len(graph.nodes)
         graph.nodes.append(GraphNode(keys[var], label, str(var.aval), kind))
 
@@ -159,7 +169,8 @@ def _of_program(program: Program, parameters: Sequence[str]) -> Graph:
             if var in used:
                 part = f", output {k}" if len(eqn.outputs) > 1 else ""
                 text = operation(eqn, [names[atom] for atom in eqn.inputs])
-                enter(var, f"{names[var]} = {text}{part}", "operation")
+                called = f" = {var.name}" if var.name else ""
+                enter(var, f"{names[var]} = {text}{part}{called}", "operation")
                 for atom in eqn.inputs:
                     if atom in keys:
                         graph.connect(keys[atom], keys[var])

@@ -76,10 +76,10 @@ def _accumulate_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
 
 
 def _accumulate_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
-    _, _, _, a, b, s = node.saved
     into = node.parents[i]
     if i == 0:
         return fit(gy, into)
+    _, _, _, a, b, s = node.saved
     if i == 1:
         return fit(s * np.matmul(gy, swap(b)), into)
     if i == 2:
@@ -117,7 +117,6 @@ accumulate = general(
     complex=False,
     fresh=True,
     donates=True,
-    spreads=False,
     doc=Doc(
         "c + s a b of matrices (m, n), (m, k), (k, n) and a number s.",
         (Interval(), Interval(), Interval(), Interval()),

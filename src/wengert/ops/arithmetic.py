@@ -376,12 +376,19 @@ def _weaken_value(x: Any) -> Any:
     return x.item() if isinstance(x, np.generic | np.ndarray) and not x.ndim else x
 
 
+def _weaken_infer(x: Aval) -> Aval:
+    """Python has one type of real and one of complex numbers."""
+    if x.shape:
+        return x
+    return Aval((), np.dtype(complex if x.dtype.kind == "c" else float), weak=True)
+
+
 weaken: Primitive = linear(
     name="weaken",
     value=_weaken_value,
     transpose=lambda i, gy, into, params: gy,
     batch=lambda xs, batched, size, params: xs[0],
-    infer=lambda x: Aval(x.shape, x.dtype, weak=not x.shape),
+    infer=_weaken_infer,
     doc=Doc("A NumPy scalar as Python's number, whose dtype gives way to that of an array."),
     samples=lambda rng: [((np.float64(rng.standard_normal()),), {})],
 )

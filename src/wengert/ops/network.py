@@ -144,7 +144,7 @@ def _affine_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     return g if g.dtype is into.dtype else cast(g, into.dtype)
 
 
-def _product_into(room: np.ndarray, leaf: Any, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _product_into(room: np.ndarray, leaf: Any, a: np.ndarray, b: np.ndarray) -> Any:
     """a b, written into ``room``, which ``leaf`` has put aside, if it fits and nobody else refers
     to it: ours, the caller's and getrefcount's names do.
     """

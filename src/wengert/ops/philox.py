@@ -52,7 +52,8 @@ class _Machine(threading.local):
 
     def __init__(self) -> None:
         self.bits = np.random.Philox(0)
-        self.state: dict[str, Any] = {**self.bits.state, "buffer_pos": BLOCK}
+        self.state = self.bits.state
+        self.state["buffer_pos"] = BLOCK  # nothing is buffered
 
 
 _machine = _Machine()
@@ -60,7 +61,8 @@ _machine = _Machine()
 
 def stream(key: Words, counter: Words, count: int) -> Words:
     """``count`` words of the blocks that follow ``counter``, ``(4,)``, under ``key``, ``(2,)``."""
-    _machine.bits.state = {**_machine.state, "state": {"counter": counter, "key": key}}
+    _machine.state["state"] = {"counter": counter, "key": key}
+    _machine.bits.state = _machine.state
     return _machine.bits.random_raw(count)
 
 

@@ -20,7 +20,7 @@ from scipy import special as sp
 from ..core.aval import Aval
 from ..core.interpret import bind
 from ..core.primitive import Doc, Interval, Primitive
-from .families import align, elementwise, general
+from .families import absorb, align, elementwise, general
 from .fitting import Like, fit
 from .scipy_ufunc import NO_COMPLEX_STEP
 
@@ -80,7 +80,7 @@ def _tail_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     _, y, a, z = node.saved
     power = node.params["power"]
     slope = _tail_slope(y, a, z, power) if i else gamma_tail(a, z, power=power + 1)
-    return fit(gy * slope, node.parents[i])
+    return fit(absorb(gy, slope) if masked else gy * slope, node.parents[i])
 
 
 gamma_tail: Primitive = general(

@@ -28,7 +28,7 @@ SOURCE = "J. K. Salmon et al., SC11 (2011), doi:10.1145/2063384.2063405"
 
 def words_for(shape: Sequence[int], dtype: Any) -> int:
     """How many 64-bit words the elements take."""
-    return -(-math.prod(shape) * dtype.itemsize // 8)
+    return -(-math.prod(shape) * int(dtype.itemsize) // 8)
 
 
 def blocks_for(shape: Sequence[int], dtype: Any) -> int:

@@ -15,12 +15,16 @@ F4, F8 = np.dtype(np.float32), np.dtype(np.float64)
 Rule = tuple[Callable[[Any], Any], str]
 NOT_NEGATIVE: Rule = (lambda x: np.less(x, 0), "must not be negative")
 POSITIVE: Rule = (lambda x: np.less_equal(x, 0), "must be positive")
+PROBABILITY: Rule = (
+    lambda x: np.logical_not((x >= 0) & (x <= 1)),
+    "must be a probability, between 0 and 1",
+)
 FINITE: Rule = (lambda x: ~np.isfinite(x), "must be finite")
 
 
 def float_dtype(dtype: Any) -> np.dtype[Any]:
     """``dtype``, which must be float32 or float64."""
-    known = np.dtype(dtype)
+    known: np.dtype[Any] = np.dtype(dtype)
     if known not in (F4, F8):
         raise DtypeError(f"random numbers of dtype {known}: expected float32 or float64")
     return known
@@ -42,7 +46,7 @@ def check(name: str, what: str, x: Any, rule: Rule) -> None:
     """
     broken, said = rule
     if not isinstance(x, Box) and np.any(broken(x)):
-        raise DataError(f"{name}: {what} {said}, got {x!r}")
+        raise DataError(f"{name}: {what} {said}, got {x}")
 
 
 def sample_shape(name: str, size: Any, *parameters: Any) -> tuple[int, ...]:

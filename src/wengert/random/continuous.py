@@ -134,7 +134,7 @@ class Continuous(Source):
     def triangular(
         self, left: Any, mode: Any, right: Any, size: Any = None, dtype: Any = F8
     ) -> Any:
-        """Numbers whose density rises from ``left`` to ``mode`` and falls to ``right``, linearly."""
+        """Numbers whose density rises linearly from ``left`` to ``mode`` and falls to ``right``."""
         left, mode, right = (
             number("triangular", what, x, dtype)
             for what, x in (("left", left), ("mode", mode), ("right", right))

@@ -12,10 +12,12 @@ from ..core.box import Box
 from ..core.errors import DataError, DtypeError, describe
 from ..numpy.arguments import as_array
 from ..ops.random import random_integers
-from .arguments import number, sample_shape
+from .arguments import NOT_NEGATIVE, POSITIVE, PROBABILITY, Rule, check, number, sample_shape
 from .source import Source
 
 F8 = np.dtype(np.float64)
+WHOLE: Rule = (lambda x: np.not_equal(x, np.rint(x)), "must be a whole number")
+COUNTABLE: Rule = (lambda x: np.logical_not(np.less_equal(x, 2.0**62)), "must be at most 2**62")
 
 
 class Discrete(Source):
@@ -35,7 +37,7 @@ class Discrete(Source):
 
         >>> import wengert as wg
         >>> wg.random.Generator(0).integers(1, 6, size=5, endpoint=True)
-        array([1, 1, 5, 5, 4])
+        array([1, 3, 6, 6, 1])
         """
         dtype = np.dtype(dtype)
         if dtype.kind not in "biu":
@@ -44,6 +46,8 @@ class Discrete(Source):
         first, last = whole("low", low), whole("high", high)
         last = last if endpoint else last - 1
         first, last = within(first, dtype), within(last, dtype)
+        if not isinstance(first, Box) and not isinstance(last, Box) and np.any(first > last):
+            raise DataError(f"integers: no integer lies from low={low} to high={high}")
         words = self.bits((*sample_shape("integers", size, first, last), 2))
         return random_integers(words[..., 0], words[..., 1], first, last, dtype=dtype)
 
@@ -52,6 +56,8 @@ class Discrete(Source):
         from ..ops.quantiles import poisson_quantile
 
         lam = number("poisson", "lam", lam, F8)
+        check("poisson", "lam", lam, NOT_NEGATIVE)
+        check("poisson", "lam", lam, COUNTABLE)
         return poisson_quantile(lam, self._inside(sample_shape("poisson", size, lam)))
 
     def binomial(self, n: Any, p: Any, size: Any = None) -> Any:
@@ -59,6 +65,9 @@ class Discrete(Source):
         from ..ops.quantiles import binomial_quantile
 
         n, p = number("binomial", "n", n, F8), number("binomial", "p", p, F8)
+        check("binomial", "n", n, NOT_NEGATIVE)
+        check("binomial", "n", n, WHOLE)
+        check("binomial", "p", p, PROBABILITY)
         return binomial_quantile(n, p, self._inside(sample_shape("binomial", size, n, p)))
 
     def geometric(self, p: Any, size: Any = None) -> Any:
@@ -66,6 +75,8 @@ class Discrete(Source):
         from ..ops.quantiles import geometric_quantile
 
         p = number("geometric", "p", p, F8)
+        check("geometric", "p", p, PROBABILITY)
+        check("geometric", "p", p, POSITIVE)
         return geometric_quantile(p, self._inside(sample_shape("geometric", size, p)))
 
     def _inside(self, shape: tuple[int, ...]) -> Any:

@@ -50,7 +50,7 @@ class Gammas(Continuous):
         >>> import wengert as wg
         >>> rng = wg.random.Generator(3)
         >>> wg.grad(lambda a: rng.standard_gamma(a))(2.0) > 0
-        np.True_
+        True
         """
         a = self._shape_parameter("standard_gamma", "shape", shape, dtype)
         return self._gamma(a, sample_shape("standard_gamma", size, a), dtype)
@@ -148,4 +148,5 @@ def factor(cov: Any) -> np.ndarray[Any, Any]:
             f"multivariate_normal: cov has the eigenvalue {values.min():g}; a covariance has none "
             "below 0"
         )
-    return vectors * np.sqrt(np.maximum(values, 0.0))
+    root: np.ndarray[Any, Any] = vectors * np.sqrt(np.maximum(values, 0.0))
+    return root

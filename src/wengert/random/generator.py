@@ -37,5 +37,5 @@ class Generator(Ordering, Discrete, Gammas, Continuous):
     >>> (rng.random(3) == again.random(3)).all()
     np.True_
     >>> rng
-    Generator(Philox4x64, key=0x0, 1 blocks used, 0 children)
+    Generator(Philox4x64, key=0x0879c4f0f97e037aead0f7017c326e58, 1 blocks used, 0 children)
     """

@@ -32,7 +32,7 @@ class Ordering(Discrete, Continuous):
 
         >>> import wengert as wg
         >>> wg.random.Generator(0).permutation(5)
-        array([1, 0, 4, 3, 2])
+        array([0, 3, 1, 2, 4])
         """
         if isinstance(x, int | np.integer):
             return self._order(count("permutation", x))
@@ -81,7 +81,7 @@ class Ordering(Discrete, Continuous):
 
         >>> import wengert as wg
         >>> wg.random.Generator(0).choice(5, size=3, replace=False)
-        array([1, 0, 4])
+        array([0, 3, 1])
         """
         shape = () if size is None else as_shape(size)
         if min(shape, default=0) < 0:
@@ -138,5 +138,5 @@ def probabilities(p: Any, n: int) -> Any:
     check("choice", "p", p, FINITE)
     check("choice", "p", p, NOT_NEGATIVE)
     if not isinstance(p, Box) and abs(np.sum(p) - 1.0) > SUM_TOLERANCE:
-        raise DataError(f"choice: the probabilities p add up to {np.sum(p)!r}, expected 1")
+        raise DataError(f"choice: the probabilities p add up to {np.sum(p)}, expected 1")
     return p

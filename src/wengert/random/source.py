@@ -16,7 +16,7 @@ import numpy as np
 from ..core import interpret
 from ..core.box import BATCHED, PLAIN, innermost
 from ..core.declared import enclosing, is_of_a_rerun, note_write
-from ..core.errors import DataError, DtypeError, describe
+from ..core.errors import DataError, DtypeError, InPlaceError, describe
 from ..differentiate.dynamic import array
 from ..ops import inplace
 from ..ops.array import Array, make
@@ -51,9 +51,21 @@ class Source:
                 "another generator's state, other.state.copy()"
             )
         words = random_bits(state, lane(state._owner), shape=shape, dtype=dtype, domain=domain)
-        note_write(state)
-        inplace.replace(state, state + increment(blocks_for(shape, dtype), domain))
+        self._become(state + increment(blocks_for(shape, dtype), domain))
         return unwrapped(words)
+
+    def _become(self, state: Any) -> None:
+        """Write the next ``state`` into the one there is."""
+        note_write(self.state)
+        try:
+            inplace.replace(self.state, state)
+        except InPlaceError as error:
+            raise InPlaceError(
+                f"a generator made outside of {interpret.current.get().origin} is drawn from "
+                "inside, and its next state can't leave it. Draw before, and pass the numbers; or "
+                "carry the state: take it as an argument, set rng.state = state on a generator "
+                "made inside, and return rng.state"
+            ) from error
 
     def unit(self, shape: Sequence[int], dtype: Any) -> Any:
         """Multiples of 2⁻⁵³ (float32: 2⁻²⁴) from 0 up to 1, which is not among them."""
@@ -143,7 +155,11 @@ def lane(owner: Any) -> Any:
 
 
 def unwrapped(words: Any) -> Any:
-    """Plain words where no interpreter watches over them: NumPy out."""
-    value = words._value
+    """Fresh ``words`` as plain ones on every level where no interpreter watches over them: NumPy
+    out.
+    """
+    if not isinstance(words, Array):
+        return words
+    words._value = value = unwrapped(words._value)
     watched = words._node is not None or not words._owner.dynamic or type(value) not in PLAIN
     return words if watched else value

@@ -96,8 +96,7 @@ class Arguments:
             expected = self.leaves[place : place + treedef.num_leaves]
             place += treedef.num_leaves
             if parameter in given:
-                operation = f"{what}, argument {parameter}"
-                got = tree.leaves_like(treedef, given[parameter], operation)
+                got = leaves_like(what, parameter, treedef, given[parameter])
                 for name, leaf, value in zip(names, expected, got, strict=True):
                     found[name] = fitted(what, name, leaf, value)
         return found
@@ -110,6 +109,18 @@ class Arguments:
             for name, leaf in zip(self.names, self.leaves, strict=True)
         ]
         return ", ".join(told) or "no arguments"
+
+
+def leaves_like(what: str, parameter: str, treedef: Any, given: Any) -> list[Any]:
+    """The leaves of an argument, which must have the containers that it had."""
+    leaves, got = tree.flatten(given)
+    if got != treedef:
+        expected = "an array" if treedef.num_nodes == 1 else str(treedef)
+        raise ShapeError(
+            f"{what}: argument {parameter} is {describe(given)} of structure {got!s:.80}, expected "
+            f"{expected:.80}; give the containers that the graph was built for"
+        )
+    return leaves
 
 
 def type_of(leaf: Any) -> Any:
@@ -152,7 +163,7 @@ def fitted(what: str, name: str, expected: Any, value: Any) -> Any:
 
 
 def _wanted(aval: Aval) -> str:
-    return f"a Python {aval.dtype.kind and aval.dtype.name.rstrip('0123456789')}" if aval.weak else str(aval)
+    return f"a Python {aval.dtype.name.rstrip('0123456789')}" if aval.weak else str(aval)
 
 
 def _told(value: Any) -> str:
@@ -160,8 +171,10 @@ def _told(value: Any) -> str:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Whether two constants of one type are one; NaN is NaN."""
+    """Whether two constants of one type are one: NaN is NaN, and 0.0 is not -0.0."""
+    if type(a) in PYTHON_SCALARS:
+        return repr(a) == repr(b)
     try:
-        return bool(a == b) or (a != a and b != b)
+        return bool(a == b)
     except (TypeError, ValueError):
         return False

@@ -26,13 +26,17 @@ from ..core.execute import executable
 from ..core.interpret import bind
 from ..core.program import Program
 from ..differentiate.dynamic import ROOT, Cut
+from .cause import called_at, cause, marks, raised_at
+from .explain import Explanation, explain
 from .finish import Finish
 from .passes import optimise
 from .paths import Node, Paths
 from .reach import Checker, Reach, Refused, Transformed
+from .recorded import PathGraph, graphs_of
 from .recorder import Capture
 from .recording import Escaped, Recording, record
 
+RAISED = (ValueError, TypeError, IndexError, ArithmeticError, WengertError)
 LIMIT = 32  # paths: a function with more runs eagerly
 PATIENCE = 3  # calls with effects that may have been the first call's only
 
@@ -47,14 +51,15 @@ class Variant:
         cause: why it was recorded, in words.
     """
 
-    def __init__(self, reach: Reach, records: bool, name: str, cause: str) -> None:
-        self.records, self.cause = records, cause
+    def __init__(self, reach: Reach, records: bool, name: str) -> None:
+        self.records, self.cause = records, ""
         self.key, self.numbers = reach.key(), {p: v for p, (_, v) in reach.numbers.items()}
         self.paths = Paths(name)
-        self.text = signature_text(reach)
+        self.marks = marks(reach)
         self.attached = False
+        self.writes = False
         self.pure = True
-        self.reports: dict[Node, Any] = {}
+        self.straight: Any = None  # the one node, where a call is one confirmed segment
         self.check: Checker = lambda args, kwargs: None
         self.get: Checker = self.check
 
@@ -66,9 +71,15 @@ class Variant:
             return told
         self.attached = self.attached or finish.attached
         self.pure = self.pure and not finish.commits and not recording.backward
-        self.check = reach.checker(self.paths.targets, handles=self.attached)
+        self.writes = self.writes or any(c.kind in ("copy", "content") for c in finish.commits)
+        first = self.paths.first
+        if not first.confirmed:
+            return ""  # there is nothing to replay yet
+        self.check = reach.checker(self.paths.targets, self.attached, self.writes)
         self.get = reach.getter(self.paths.targets)
         self.paths.plan(lambda program: self._optimised(program, strict), executable)
+        single = first.confirmed and first.finish is not None and not self.attached
+        self.straight = first if single else None
         return ""
 
     def _optimised(self, program: Program, strict: bool) -> Program:
@@ -80,7 +91,7 @@ class Variant:
         """
         try:
             ended = self.paths.follow(values, call_node if self.attached else run_node)
-        except (ValueError, TypeError, IndexError, ArithmeticError, WengertError):
+        except RAISED:
             return MISS  # the recording of the call raises it where the user sees its line
         if ended is None:
             return MISS
@@ -100,7 +111,12 @@ def run_node(node: Node, values: Sequence[Any]) -> Sequence[Any]:
 
 
 def call_node(node: Node, values: Sequence[Any]) -> Sequence[Any]:
-    """A segment on handles: one equation to whoever owns them."""
+    """A segment on handles: one equation to whoever owns them. Where shapes follow from values no
+    derivative can be had before the run: then equation by equation.
+    """
+    assert node.program is not None
+    if node.masked:
+        return node.program.run(*values)
     result: Sequence[Any] = bind(call, *values, program=node.program)
     return result
 
@@ -108,7 +124,7 @@ def call_node(node: Node, values: Sequence[Any]) -> Sequence[Any]:
 class Compiled:
     """A function with static graphs; call it as the function.
 
-    ``graphs``: the variants that were recorded; ``explain()``: what became of them.
+    ``graphs``: one for each path that was recorded; ``explain()``: what became of them.
     """
 
     def __init__(
@@ -123,6 +139,7 @@ class Compiled:
         self.every, self.limit = check, limit
         self.variants: list[Variant] = []
         self.reason = ""  # why it runs eagerly
+        self.history: list[str] = []  # the causes of all recordings
         self.dynamic: set[str] = set()
         self.fixed: set[str] = set()
         self.counts = {"replayed": 0, "recorded": 0, "eager": 0, "called": 0}
@@ -155,6 +172,19 @@ class Compiled:
             return f"<compiled {name}: runs eagerly, {self.reason}>"
         return f"<compiled {name}: {len(self.variants)} variants>"
 
+    # --- to see ----------------------------------------------------------------------------------
+
+    @property
+    def graphs(self) -> list[PathGraph]:
+        """The graphs that were recorded, one for each path through the function: to print, check,
+        draw, and ``.passes``.
+        """
+        return [graph for variant in self.variants for graph in graphs_of(self, variant)]
+
+    def explain(self) -> Explanation:
+        """What was recorded and why, what the passes did, what fell back and why; print it."""
+        return explain(self)
+
     # --- calls -----------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -171,7 +201,14 @@ class Compiled:
             if variant.records is records:
                 found = variant.check(args, kwargs)
                 if found is not None:
-                    return self._replay(variant, found, args, kwargs, records)
+                    if variant.straight is None or self.every:
+                        return self._replay(variant, found, args, kwargs, records)
+                    try:  # the common case: one segment, which has been confirmed
+                        given = variant.straight.run(*found[0])
+                    except RAISED:
+                        return self._record(args, kwargs, records)
+                    self.counts["replayed"] += 1
+                    return variant.straight.finish.apply(given, found[1])
         return self._record(args, kwargs, records)
 
     def _replay(
@@ -209,11 +246,13 @@ class Compiled:
             return self.function(*args, **kwargs)
         except Refused as refusal:
             self._give_up(str(refusal))
+            self.counts["eager"] += 1
             return self.function(*args, **kwargs)
         try:
             recording = record(self.function, reach, records)
         except Escaped as escape:
             self._wait(str(escape))
+            self.counts["eager"] += 1
             return self.function(*args, **kwargs)
         except Exception as error:
             return self._failed(error, reach, args, kwargs)
@@ -239,6 +278,7 @@ class Compiled:
             return
         if variant not in self.variants:
             self.variants.insert(0, variant)
+            self.history.append(variant.cause)
         paths = sum(one.paths.count for one in self.variants)
         if paths > self.limit:
             self._give_up(f"more than {self.limit} different paths were recorded ({variant.cause})")
@@ -251,9 +291,11 @@ class Compiled:
             values = whole(recording).run(*given)
         return recording.finish.apply(values, recording.targets)
 
-    def _variant(self, args: Any, kwargs: Any, records: bool) -> tuple[Variant, Reach]:
-        """The variant that a call belongs to, a new one if need be; numbers that change become
-        variables.
+    def _variant(
+        self, args: Any, kwargs: Any, records: bool, why: str = ""
+    ) -> tuple[Variant, Reach]:
+        """The variant that a call belongs to, a new one (because of ``why``) if need be; numbers
+        that change become variables.
         """
         reach = Reach(self.function, args, kwargs, self.dynamic, self.fixed)
         key, numbers = reach.key(), {path: value for path, (_, value) in reach.numbers.items()}
@@ -266,32 +308,28 @@ class Compiled:
         } - self.fixed
         if changing - self.dynamic:
             self.dynamic |= changing
+            known = [v.marks for v in alike]
             self.variants = [v for v in self.variants if v not in alike]
-            return self._variant(args, kwargs, records)
-        cause = self._cause(reach)
-        return Variant(reach, records, self.__name__, cause), reach
-
-    def _cause(self, reach: Reach) -> str:
-        """Why there is no variant for a call yet."""
-        if not self.variants:
-            return "the first call"
-        known = self.variants[0].key
-        lines, constants = reach.key()
-        for old, new in zip(known[0], lines, strict=False):
-            if old != new:
-                return f"{new} (was: {old})"
-        return "other objects are reached" if known[1] != constants else "another number"
+            why = f"{cause(known, marks(reach), self.function)}: a variable from now on"
+            return self._variant(args, kwargs, records, why)
+        variant = Variant(reach, records, self.__name__)
+        why = why or cause([v.marks for v in self.variants], variant.marks, self.function)
+        variant.cause = called_at(why)
+        return variant, reach
 
     def _failed(self, error: Exception, reach: Reach, args: Any, kwargs: Any) -> Any:
         """Recording raised: if the function raises eagerly as well it is the user's own; else there
         is something that recording can't follow.
         """
         result = self.function(*args, **kwargs)
+        self.counts["eager"] += 1
         promoted = {one.path for one in reach.inputs if one.path in self.dynamic} - self.fixed
         if promoted and not isinstance(error, Refused):
             self.fixed |= promoted
         else:
-            self._give_up(" ".join(str(error).split()) or type(error).__name__)
+            told = " ".join(str(error).split()) or type(error).__name__
+            place = raised_at(error.__traceback__)
+            self._give_up(f"{told} ({place})" if place and place not in told else told)
         return result
 
     def _give_up(self, reason: str) -> None:
@@ -366,13 +404,6 @@ def agree(a: Any, b: Any) -> bool:
         elif x is not y and x != y:
             return False
     return True
-
-
-def signature_text(reach: Reach) -> str:
-    """The inputs of a variant in words."""
-    from ..core.aval import aval_of
-
-    return ", ".join(f"{one.path}: {aval_of(one.value)}" for one in reach.inputs) or "no arrays"
 
 
 def compile(

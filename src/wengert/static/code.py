@@ -47,7 +47,7 @@ def names_of(code: CodeType) -> Names:
     of_globals: set[str] = set()
     attributes: set[str] = set()
     matches = False
-    for part in _with_inner(code):
+    for part in with_inner(code):
         for instruction in dis.get_instructions(part):
             name = instruction.argval
             matches = matches or instruction.opname == "MATCH_CLASS"
@@ -61,11 +61,12 @@ def names_of(code: CodeType) -> Names:
     return Names(frozenset(of_globals), frozenset(attributes), matches)
 
 
-def _with_inner(code: CodeType) -> Iterator[CodeType]:
+def with_inner(code: CodeType) -> Iterator[CodeType]:
+    """``code`` and that of the functions inside it."""
     yield code
     for const in code.co_consts:
         if isinstance(const, CodeType):
-            yield from _with_inner(const)
+            yield from with_inner(const)
 
 
 def by_user(filename: str) -> bool:

@@ -84,15 +84,15 @@ def naming() -> Iterator[dict[str, Var]]:
         _given.reset(token)
 
 
-def numbered_like(program: Program, original: Program) -> Program:
-    """``program``, its values called as in ``original``; what is new gets the numbers after it."""
-    names = Names()
-    names.update(original.names)
-    names.count = original.names.count
+def numbered_like(program: Program, names: Names) -> Program:
+    """``program``, its values called as ``names`` says; what is new gets the numbers after it."""
+    mine = Names()
+    mine.update(names)
+    mine.count = names.count
     constants = sum(text.startswith("c") for text in names.values())
     for number, var in enumerate((v for v in program.constants if v not in names), constants + 1):
-        names[var] = f"c{number}"
+        mine[var] = f"c{number}"
     for var in (*program.inputs, *(var for eqn in program.equations for var in eqn.outputs)):
-        names[var]
-    vars(program)["names"] = names  # what the cached property would compute
+        mine[var]
+    vars(program)["names"] = mine  # what the cached property would compute
     return program

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.program import Atom, Equation, Literal, Program, Var
+from ..core.box import innermost
+from ..core.program import Atom, Equation, Literal, Program, Var, shape_follows_value
 from ..differentiate.rules import Rules
 from ..ops.fitting import Like
 from .finish import Finish
@@ -44,6 +45,7 @@ class Node:
         self.program: Program | None = None
         self.picks: dict[Any, tuple[int, ...]] = {}
         self.cause = ""
+        self.masked = False  # whether a shape in it follows from values
         self.run: Callable[..., Sequence[Any]] = _not_planned
 
 
@@ -245,6 +247,7 @@ class Paths:
             return
         node.needs, node.original = needs, program
         node.program = optimise(program)
+        node.masked = any(map(shape_follows_value, node.equations))
         node.run = prepare(node.program)
 
     def _constants_of(self, equations: Sequence[Equation], outputs: Sequence[Atom]) -> Any:
@@ -253,9 +256,15 @@ class Paths:
 
     # --- following a path ------------------------------------------------------------------------
 
-    def follow(self, values: Sequence[Any], run: Callable[[Node, Any], Sequence[Any]]) -> Any:
+    def follow(
+        self,
+        values: Sequence[Any],
+        run: Callable[[Node, Any], Sequence[Any]],
+        look: Callable[[Any], Any] = innermost,
+    ) -> Any:
         """Run from ``values`` of the inputs to the end of a path: its ``Finish`` and its values;
-        None where the path has not been recorded, or not confirmed.
+        None where the path has not been recorded, or not confirmed. ``look`` gives the plain value
+        that a guard asks for.
         """
         node = self.first
         while node.confirmed:
@@ -264,7 +273,7 @@ class Paths:
                 return node.finish, given
             guard = node.guard
             assert guard is not None
-            key = as_key(guard.convert(given[0]))
+            key = as_key(guard.convert(look(given[0])))
             child = node.children.get(key)
             if child is None:
                 return None

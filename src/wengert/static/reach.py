@@ -100,6 +100,7 @@ class Reach:
         self.args, self.kwargs = args, kwargs
         self.dynamic, self.fixed = frozenset(dynamic), frozenset(fixed)
         self.lines: list[str] = []
+        self.aliasing: list[str] = []  # lines that matter only where something is written
         self.constants: dict[str, Any] = {}
         self.inputs: list[Input] = []
         self.views: list[tuple[View, str]] = []
@@ -153,14 +154,16 @@ class Reach:
         if len(arrays) < 2:
             return
         ids = ", ".join(f"id({one.name})" for _, one in arrays)
-        self._line(f"len({{{ids}}}) != {len(arrays)}")
-        based = [one for _, one in arrays if one.kind == "plain" and one.object.base is not None]
-        if not based:
-            return
+        self.aliasing.append(f"if len({{{ids}}}) != {len(arrays)}: return None")
         plain = [one for _, one in arrays if one.kind == "plain"]
+        if all(one.object.base is None for one in plain):
+            based = " or ".join(f"{one.name}.base is not None" for one in plain)
+            self.aliasing += [f"if {based}: return None"] if plain else []
+            return
         self.overlaps = overlapping([one.object for one in plain])
         names = "".join(f"{one.name}, " for one in plain)
-        self._line(f"overlapping(({names})) != {self.constant(self.overlaps)}")
+        known = self.constant(self.overlaps)
+        self.aliasing.append(f"if overlapping(({names})) != {known}: return None")
 
     def _root(self, function: Any) -> None:
         """The function itself, which is what it is."""
@@ -268,14 +271,17 @@ class Reach:
             same = self.constant(partial(np.array_equal, value.copy()))
             self._line(f"not {same}({name})")
             return
-        self._input("plain", name, place, value, self._array_differs(name, value, "ndarray"))
+        self._input("plain", name, place, value, self._array_differs(name, value))
 
-    def _array_differs(self, name: str, value: np.ndarray[Any, Any], kind: str) -> str:
+    def _array_differs(self, name: str, value: np.ndarray[Any, Any]) -> str:
+        """Whether an array has another type or layout; each attribute costs the call 50 ns."""
         dtype = self.constant(value.dtype)
-        base = "" if value.base is not None else f" or {name}.base is not None"
+        laid_out = f"{name}.strides != {value.strides}"
+        if value.flags.carray:
+            laid_out = f"not {name}.flags.carray and {laid_out}"
         return (
-            f"type({name}) is not {kind} or {name}.shape != {value.shape} or ({name}.dtype is not "
-            f"{dtype} and {name}.dtype != {dtype}) or {name}.strides != {value.strides}{base}"
+            f"{name}.__class__ is not ndarray or {name}.shape != {value.shape} or ({name}.dtype is "
+            f"not {dtype} and {name}.dtype != {dtype}) or ({laid_out})"
         )
 
     def _array(self, value: Any, name: str, place: Place) -> None:
@@ -287,11 +293,7 @@ class Reach:
         if type(inner) is np.ndarray:
             held = self._new()
             self.lines.append(f"{held} = {name}._value")
-            dtype = self.constant(inner.dtype)
-            differs = (
-                f"type({held}) is not ndarray or {held}.shape != {inner.shape} or {held}.dtype is not "
-                f"{dtype} or {held}.strides != {inner.strides}"
-            )
+            differs = self._array_differs(held, inner)
         else:
             differs = f"type({name}._value) is not {self.constant(type(inner))}"
         self._input("array", name, place, value, differs)
@@ -510,12 +512,14 @@ class Reach:
             self.constants[known] = value
         return known
 
-    def checker(self, targets: Iterable[str] = (), handles: bool = False) -> Checker:
+    def checker(
+        self, targets: Iterable[str] = (), handles: bool = False, writes: bool = True
+    ) -> Checker:
         """A function of ``(args, kwargs)``: None where anything differs, else the plain values of
         the inputs (with ``handles`` the ``Array`` itself where it has a graph), and the objects that
-        ``targets`` write.
+        ``targets`` write. ``writes``: whether it matters which arrays share memory.
         """
-        return self._compiled(self.lines, targets, handles)
+        return self._compiled(self.lines + (self.aliasing if writes else []), targets, handles)
 
     def getter(self, targets: Iterable[str] = ()) -> Checker:
         """As ``checker``, but nothing is checked: for arguments that are handles themselves."""
@@ -544,7 +548,7 @@ class Reach:
         """What distinguishes this reach from others, the values of fixed numbers left out."""
         skip = {line for line, _ in self.numbers.values()}
         lines = tuple(line for i, line in enumerate(self.lines) if i not in skip)
-        return lines, tuple(map(_identity, self.constants.values()))
+        return (*lines, *self.aliasing), tuple(map(_identity, self.constants.values()))
 
 
 def overlapping(arrays: Sequence[np.ndarray[Any, Any]]) -> frozenset[tuple[int, int]]:

@@ -16,17 +16,20 @@ from typing import Any
 import numpy as np
 
 from ..core import interpret
-from ..core.box import Box, innermost
+from ..core.aval import aval_of
+from ..core.box import PYTHON_SCALARS, SCALARS, Box, innermost
+from ..core.interpret import apply, escaped
 from ..core.primitive import Primitive
 from ..core.program import Atom, Equation, Var, shape_follows_value
 from ..core.source import user_line
 from ..differentiate.dynamic import ROOT, Root
 from ..differentiate.record import Recorder, read
 from ..differentiate.tape import Leaf, leaf
-from ..ops.array import Array, make
+from ..ops.array import Array, View, make, normal
 from .reach import Refused
 
 
+MASKED = frozenset({"getitem", "nonzero"})  # see shape_follows_value
 PLAIN_RESULTS = frozenset({"random_bits"})  # of Arrays, but NumPy's to the user
 
 
@@ -103,31 +106,63 @@ class Capture(Recorder):
         self.equations = self.segments[-1].equations
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        # what ``Recorder.process`` does, written out for plain values: this is what recording costs
+        values, variables, active, mine = [], [], False, False
         for arg in args:
-            if isinstance(arg, Box) and arg._owner is ROOT:
-                raise Refused(
-                    f"{primitive.name} reads an Array that can't be found from the function "
-                    f"({user_line(2)}); pass it as an argument"
-                )
-        return super().process(primitive, args, params)
+            var, kind = None, type(arg)
+            if kind is Array or kind is View:
+                if arg._owner is not self:
+                    raise self._stranger(primitive, arg)
+                mine, var, arg = True, arg._node, arg._value
+                if var is not None:
+                    active = True
+                    if var.aval.weak and type(arg) not in PYTHON_SCALARS:
+                        var.strengthen()
+            elif kind is not np.ndarray and kind not in SCALARS:
+                arg = normal(primitive, arg)
+            values.append(arg)
+            variables.append(var)
+        if not active:
+            y = apply(primitive, values, params)
+            return self._constant_handles(y) if mine else y
+        if "donate" in params:  # a variable keeps the value that it was defined with
+            params = {key: value for key, value in params.items() if key != "donate"}
+        return self._equation(primitive, values, variables, params)
 
-    def _record(
+    def _equation(
         self,
         primitive: Primitive,
         values: Sequence[Any],
         variables: Sequence[Var | None],
         params: dict[str, Any],
-        y: Any,
     ) -> Any:
-        result = super()._record(primitive, values, variables, params, y)
-        eqn = self.equations[-1]
-        if not self.arrays.isdisjoint(variables) and primitive.name not in PLAIN_RESULTS:
-            self.arrays.update(eqn.outputs)
-        if shape_follows_value(eqn):
-            for var, part in zip(eqn.outputs, y if type(y) is tuple else (y,), strict=True):
-                self.guard(var, np.shape, np.shape(part))
-                break  # the outputs of one equation have one length
-        return result
+        """Compute, append the equation; handles on its outputs."""
+        y = apply(primitive, values, params)
+        inputs = tuple(
+            [
+                self.constant(value) if var is None else var
+                for value, var in zip(values, variables, strict=True)
+            ]
+        )
+        parts = y if type(y) is tuple else (y,)
+        outputs = tuple([Var(aval_of(part)) for part in parts])
+        eqn = Equation(primitive, inputs, outputs, params, user_line(4))
+        self.equations.append(eqn)
+        if not self.arrays.isdisjoint(inputs) and primitive.name not in PLAIN_RESULTS:
+            self.arrays.update(outputs)
+        if primitive.name in MASKED and shape_follows_value(eqn):  # all parts have one length
+            self.guard(outputs[0], np.shape, np.shape(parts[0]))
+        handles = [make(self, part, var) for part, var in zip(parts, outputs, strict=True)]
+        return tuple(handles) if type(y) is tuple else handles[0]
+
+    def _stranger(self, primitive: Primitive, arg: Any) -> Exception:
+        """The error for a handle that is not the recorder's own."""
+        if arg._owner is not ROOT:
+            return escaped(arg, primitive)
+        return Refused(
+            f"{primitive.name} reads an Array that can't be found from the function "
+            f"({user_line(3)}); pass it as an argument"
+        )
 
     def fixed(self, value: Any) -> Array:
         """A handle on an array that is the same in every call, of type ``Array`` to the user."""
@@ -150,6 +185,10 @@ class CaptureRoot(Root):
     @property
     def origin(self) -> str:
         return interpret.origin_of(self.function, self.what) if self.function else "compile"
+
+    def kind_of(self, box: Box) -> type:
+        kind = type_of(box, self)
+        return Box if kind is Array else kind
 
     def fresh(self, value: Any) -> Array:
         if not isinstance(value, Box):

@@ -72,11 +72,20 @@ def follow(variant: Variant, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     if found is None:
         raise NoPath
     values, targets = found
-    ended = variant.paths.follow(values, call_node)
+    ended = variant.paths.follow(values, call_node, one_value)
     if ended is None:
         raise NoPath
     finish, given = ended
     return result_of(finish, given, [targets[i] for i in finish.places])
+
+
+def one_value(value: Any) -> Any:
+    """The plain value of a handle, if it has one: examples have many."""
+    while isinstance(value, Box):
+        if value._node is BATCHED:
+            raise NoPath
+        value = value._value
+    return value
 
 
 def result_of(finish: Finish, values: Sequence[Any], targets: Sequence[Any]) -> Any:

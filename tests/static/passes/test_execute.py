@@ -1,4 +1,4 @@
-"""The generated function of a program does what ``Program.run`` does; what records say of memory."""
+"""The generated function of a program does what ``Program.run`` does; and memory as records say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import wengert.scipy.special
 from primitives.cases import DISCRETE, INEXACT, drawn
 from semantics.programs import PROGRAMS
 from wengert.core import execute
-from wengert.core.aval import Aval
+from wengert.core.aval import Aval, aval_of
 from wengert.core.errors import ProgramError, ShapeError
 from wengert.core.execute import executable, source
 from wengert.core.primitive import REGISTRY
@@ -33,6 +33,7 @@ from wengert.ops.products import matmul
 from wengert.ops.shape import reshape
 from wengert.ops.sorting import unique_positions
 from wengert.static.passes import reuse_buffers
+from wengert.static.passes.layout import RULES, C, Layouts
 
 from .drawn import alike, draw
 
@@ -272,6 +273,38 @@ def test_fresh_results_share_no_memory(primitive):
             continue  # not for this dtype
         for arg in case.args:
             assert not np.may_share_memory(result, arg), (primitive, case)
+
+
+ORDERED = [p for _, p in sorted(REGISTRY.items()) if p.family == "elementwise" or p in RULES]
+
+
+@pytest.mark.parametrize("primitive", ORDERED, ids=lambda p: p.name)
+def test_layouts_are_as_foretold(primitive):
+    """What is marked C is contiguous; what is marked like a copy has a copy's strides."""
+    for case in drawn(primitive, *INEXACT, *DISCRETE):
+        try:
+            with np.errstate(all="ignore"):
+                result = primitive.value(*case.args, **case.params)
+        except (TypeError, ValueError, wg.errors.WengertError):
+            continue
+        atoms = [Var(aval_of(x)) if isinstance(x, np.ndarray) else Literal(x) for x in case.args]
+        constants = {a: x for a, x in zip(atoms, case.args, strict=True) if isinstance(a, Var)}
+        made = Var(aval_of(result))
+        copies = {Var(var.aval): x.copy("K") for var, x in constants.items() if x.ndim}
+        eqns = [Equation(primitive, tuple(atoms), (made,), case.params)] + [
+            Equation(ar.copy, (var,), (other,), {"order": "K"})
+            for var, other in zip((v for v, x in constants.items() if x.ndim), copies, strict=True)
+        ]
+        layouts = Layouts(Program((), tuple(eqns), (made,), constants))
+        if layouts.marks[made] is C and isinstance(result, np.ndarray):
+            assert result.flags.c_contiguous, case
+        for other, copied in copies.items():
+            if layouts.same(made, other) and copied.shape == np.shape(result) and copied.size:
+                long = [k for k, n in enumerate(copied.shape) if n > 1]
+                steps = [
+                    [x.strides[k] // x.itemsize for k in long] for x in (np.asarray(result), copied)
+                ]
+                assert steps[0] == steps[1], case
 
 
 def test_what_gives_views_does_not_say_fresh():

@@ -284,6 +284,24 @@ def test_what_raises_is_left_to_raise():
         executable(optimise(program)[0])(1)
 
 
+def test_functions_of_the_users_are_not_run_early():
+    calls = []
+
+    @wg.custom_vjp
+    def f(x):
+        calls.append(1)
+        return x * 2
+
+    f.defvjp(lambda x: (f(x), None), lambda _, gy: (gy,))
+    (call,) = recorded(f, 2.0).equations
+    program = Program(
+        (), (Equation(call.primitive, (Literal(3.0),), call.outputs, call.params),), call.outputs
+    )
+    calls.clear()
+    assert fold_constants(program).equations == program.equations
+    assert calls == []
+
+
 # --- algebra --------------------------------------------------------------------------------------
 
 GONE = {

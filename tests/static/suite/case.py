@@ -57,7 +57,8 @@ class Case:
             overlap.
         expect: ``NATIVE``: replayed without a warning; ``FALLS_BACK``: runs eagerly with one
             warning; ``EITHER``. Right in any case.
-        rounds: how often the calls are made: twice to record, the last time to replay.
+        rounds: how often all calls are made: until everything has been recorded, then once more to
+            see that it is replayed.
     """
 
     name: str
@@ -80,7 +81,7 @@ CASES: dict[str, Case] = {}
 
 
 def case(
-    *calls: Any, expect: str = NATIVE, rounds: int = 3
+    *calls: Any, expect: str = NATIVE, rounds: int = 4
 ) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Enter the decorated function, which makes a step, in the suite."""
 

@@ -36,7 +36,7 @@ def a_generator_object():
 
 @case((A,), (A,), (A,), (A,), expect=EITHER)
 def a_queue():
-    queue = [float(n) for n in (1, 1, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12)]
+    queue = [1.0, 1.0, *(float(n) for n in range(1, 20))]
     return Step(lambda x: x * queue.pop(0), state=lambda: list(queue))
 
 

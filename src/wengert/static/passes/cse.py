@@ -45,7 +45,7 @@ def _key(eqn: Equation) -> Hashable:
     return (
         eqn.primitive,
         tuple(map(atom_key, eqn.inputs)),
-        frozenset((name, key(value)) for name, value in eqn.params.items()),
+        frozenset((name, key(value)) for name, value in eqn.params.items()) if eqn.params else (),
         tuple(var.aval for var in eqn.outputs),
     )
 

@@ -10,6 +10,7 @@ programs (loops, calls) are not run. Exact. Layer: ``static``.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,12 @@ from ...core.errors import WengertError
 from ...core.interpret import apply
 from ...core.program import Atom, Equation, Literal, Program, Var, strong
 from ...core.quiet import quiet
+from ...ops.index import Slot
 from .rewrite import Notes, Rewrite
 
 LARGEST = 1 << 16
 IN_ALL = 1 << 24
-UNKNOWN = object()
+DATA = (bool, int, float, complex, str, slice, type, np.dtype, np.generic, np.ndarray, Slot)
 
 
 def fold_constants(program: Program, notes: Notes | None = None) -> Program:
@@ -33,9 +35,9 @@ def fold_constants(program: Program, notes: Notes | None = None) -> Program:
     spent = 0
     for old in program.equations:
         eqn = rewrite.read(old)
-        size = sum(var.aval.dtype.itemsize * _count(var) for var in eqn.outputs)
-        values = _values(rewrite, eqn) if size <= min(LARGEST, IN_ALL - spent) else None
-        if values is None or not _fold(rewrite, eqn, values):
+        values = _values(rewrite, eqn)
+        size = 0 if values is None else sum(map(_size, eqn.outputs))
+        if values is None or size > min(LARGEST, IN_ALL - spent) or not _fold(rewrite, eqn, values):
             rewrite.keep(eqn)
             continue
         spent += size
@@ -44,31 +46,29 @@ def fold_constants(program: Program, notes: Notes | None = None) -> Program:
     return rewrite.finish()
 
 
-def _count(var: Var) -> int:
-    count = 1
-    for length in var.aval.shape:
-        count *= length
-    return count
+def _size(var: Var) -> int:
+    """Bytes of the value of ``var``."""
+    return prod(var.aval.shape) * var.aval.dtype.itemsize
 
 
 def _values(rewrite: Rewrite, eqn: Equation) -> list[Any] | None:
     """The values of the inputs of an equation that may be run now; else None."""
-    if eqn.primitive.calls_user or any(map(_holds_program, eqn.params.values())):
+    for atom in eqn.inputs:
+        if atom not in rewrite.constants and type(atom) is Var:
+            return None
+    if eqn.primitive.calls_user or not all(map(_is_data, eqn.params.values())):
         return None
-    values = [_known(rewrite, atom) for atom in eqn.inputs]
+    values = [
+        atom.value if isinstance(atom, Literal) else rewrite.constants[atom] for atom in eqn.inputs
+    ]
     return None if any(type(value) not in PLAIN for value in values) else values
 
 
-def _holds_program(param: Any) -> bool:
+def _is_data(param: Any) -> bool:
+    """Whether a parameter holds no program, function or other object that may take its time."""
     if isinstance(param, tuple | list):
-        return any(map(_holds_program, param))
-    return isinstance(param, Program)
-
-
-def _known(rewrite: Rewrite, atom: Atom) -> Any:
-    if isinstance(atom, Literal):
-        return atom.value
-    return rewrite.constants.get(atom, UNKNOWN)
+        return all(map(_is_data, param))
+    return param is None or param is Ellipsis or isinstance(param, DATA)
 
 
 def _fold(rewrite: Rewrite, eqn: Equation, values: list[Any]) -> bool:

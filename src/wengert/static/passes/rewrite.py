@@ -30,23 +30,28 @@ class Rewrite:
         self.constants: dict[Var, Any] = dict(program.constants)
         self.equations: list[Equation] = []
         self.maker: dict[Var, Equation] = {}
-        self._instead: dict[Var, Atom] = {}
+        self._instead: dict[Atom, Atom] = {}
 
     def now(self, atom: Atom) -> Atom:
         """What stands for ``atom`` by now."""
-        return self._instead.get(atom, atom) if isinstance(atom, Var) else atom
+        return self._instead.get(atom, atom)
 
     def read(self, eqn: Equation) -> Equation:
         """The equation with its inputs as they are by now."""
-        inputs = tuple(map(self.now, eqn.inputs))
-        if eqn.reuse is None and all(a is b for a, b in zip(inputs, eqn.inputs, strict=True)):
+        instead = self._instead
+        for atom in eqn.inputs:
+            if atom in instead:
+                break
+        else:
             return eqn
+        inputs = tuple([instead.get(atom, atom) for atom in eqn.inputs])
         return Equation(eqn.primitive, inputs, eqn.outputs, eqn.params, eqn.source)
 
     def keep(self, eqn: Equation) -> None:
         """Append an equation."""
         self.equations.append(eqn)
-        self.maker.update(dict.fromkeys(eqn.outputs, eqn))
+        for var in eqn.outputs:
+            self.maker[var] = eqn
 
     def add(
         self,

@@ -1,0 +1,141 @@
+"""Why a call was recorded: what it reaches that no earlier call reached, in the user's words.
+
+``marks`` notes for every place what stands there, ``cause`` finds the first place that differs from
+the recording that is most alike. Layer: ``static``.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.box import Box
+from ..core.errors import describe
+from ..core.names import parameter_names
+from ..core.source import OURS, user_line
+from .places import MISSING
+from .reach import NUMBERS, SIMPLE, Reach
+
+ARGUMENT = re.compile(r"\bargument (\d+)")
+
+
+class Mark(NamedTuple):
+    """What stands at a place: in words, and who it is where that counts."""
+
+    path: str
+    text: str
+    identity: int = 0
+    same: str = ""  # the place where the same object was found before
+
+
+def marks(reach: Reach) -> list[Mark]:
+    """A mark for each place that a call reaches."""
+    variables = {one.path for one in reach.inputs if one.kind == "number"}
+    seen: dict[int, str] = {}
+    found = []
+    for place, value in reach.places:
+        if value is MISSING or isinstance(value, (*SIMPLE, *NUMBERS, np.generic)):
+            told = type(value).__name__ if place.path in variables else simple_text(value)
+            found.append(Mark(place.path, told))
+            continue
+        same = seen.setdefault(id(value), place.path)
+        same = "" if same == place.path else same
+        if isinstance(value, np.ndarray | Box):
+            found.append(Mark(place.path, array_text(value), 0, same))
+        elif isinstance(value, tuple | list | dict | set | frozenset):
+            kind = type(value).__name__
+            found.append(Mark(place.path, f"a {kind} of {len(value)}", 0, same))
+        else:
+            found.append(Mark(place.path, f"a {type(value).__name__}", id(value), same))
+    return found
+
+
+def simple_text(value: Any) -> str:
+    """A number, a text, a setting."""
+    return "nothing" if value is MISSING else f"{value!r:.60}"
+
+
+def array_text(value: Any) -> str:
+    """The type of an array, with what compiled programs depend on besides."""
+    if not isinstance(value, Box):
+        text = describe(value)
+        return text if value.flags.c_contiguous else f"{text} with strides {value.strides}"
+    return f"Array {describe(value)}" + (" with a graph" if value._node is not None else "")
+
+
+def cause(known: Iterable[Sequence[Mark]], new: Sequence[Mark], function: Any) -> str:
+    """In what a call differs from the most similar of the ``known`` ones."""
+    candidates = [differences(old, new) for old in known]
+    if not candidates:
+        return "the first call"
+    told = min(candidates, key=len)
+    if not told:
+        return "it runs under no_grad, or no more"
+    more = f", and {len(told) - 1} more" if len(told) > 1 else ""
+    return spoken(told[0], function) + more
+
+
+def differences(old: Sequence[Mark], new: Sequence[Mark]) -> list[str]:
+    """What is different, place by place."""
+    before = {mark.path: mark for mark in old}
+    told = []
+    for mark in new:
+        was = before.pop(mark.path, None)
+        if was is None:
+            told.append(f"{mark.path} is new: {mark.text}")
+        elif was.text != mark.text:
+            told.append(f"{mark.path} is {mark.text} and was {was.text}")
+        elif was.identity != mark.identity:
+            told.append(f"{mark.path} is another object, {mark.text}")
+        elif was.same != mark.same:
+            other = mark.same or was.same
+            told.append(f"{mark.path} {'is' if mark.same else 'was'} the same object as {other}")
+    return told + [f"{path} is gone" for path in before]
+
+
+def spoken(text: str, function: Callable[..., Any]) -> str:
+    """``text`` with the parameter's name for ``argument 0``, the keyword for ``argument key``."""
+
+    def named(found: re.Match[str]) -> str:
+        place = int(found[1])
+        return parameter_names(function, place + 1)[place]
+
+    return ARGUMENT.sub(named, text).removeprefix("argument ")
+
+
+# --- lines of the user's program ------------------------------------------------------------------
+
+
+def short(line: str) -> str:
+    """``train.py:12`` for a line with its folder."""
+    return Path(line).name
+
+
+def code_at(line: str) -> str:
+    """``train.py:12: `if loss > best:```, as far as the text can be had."""
+    file, _, number = line.rpartition(":")
+    text = linecache.getline(file, int(number)).strip() if number.isdigit() else ""
+    return f"{short(line)}: `{text}`" if text else short(line)
+
+
+def called_at(why: str) -> str:
+    """A cause with the line of the user's that calls now."""
+    line = user_line(2)
+    return f"{why} ({code_at(line)})" if line else why
+
+
+def raised_at(trace: TracebackType | None) -> str:
+    """The innermost line of the user's in a traceback, or nothing."""
+    found = ""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(OURS):
+            found = f"{file}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
