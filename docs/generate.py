@@ -6,6 +6,8 @@ What the documentation says of an operation is what its record says; a test hold
 from pathlib import Path
 
 import wengert
+import wengert.control.branch
+import wengert.control.whiles
 import wengert.nn
 import wengert.ops.accumulate
 import wengert.ops.quantiles

@@ -27,7 +27,7 @@ LAYERS = [
     {"nn", "optim", "data", "io"},
     {"explain"},
     {"training"},
-    {"train", "compare", "demo", "cli"},
+    {"train", "compare", "graphs", "demo", "cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 TOP = len(LAYERS)  # wengert itself, and wengert.__main__

@@ -1,4 +1,4 @@
-"""The command ``wengert``: ``trace``, ``epsilon``, ``compare``, ``train``, ``demo``.
+"""The command ``wengert``: ``trace``, ``epsilon``, ``compare``, ``train``, ``graphs``, ``demo``.
 
 A mistake gives one short message on stderr and a non-zero status, never a traceback. Layer: on top
 of everything; what a subcommand needs is imported when it is called.
@@ -34,6 +34,7 @@ COMMANDS = {
     "epsilon": Command(".cli", "the error of numerical differentiation against its step"),
     "compare": Command(".compare", "hand-coded, numerical, forward and reverse mode side by side"),
     "train": Command(".train", "train a network on real handwritten digits"),
+    "graphs": Command(".graphs", "the lives of a dynamic and of a static graph, phase by phase"),
     "demo": Command(".demo", "all of it in about two minutes: lists, comparison, training"),
 }
 

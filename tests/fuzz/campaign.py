@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from rich.progress import Progress
 
-from . import elsewhere  # noqa: F401  # enters its modes
+from . import eager_modes, elsewhere, static_modes  # noqa: F401  # enter the modes
 from .compose import compose
-from .modes import EVERY, MODES, RECIPES, Mismatch, Trial, attempt
 from .program import Program
 from .shrink import shrink
+from .trial import EVERY, MODES, RECIPES, Mismatch, Trial, attempt
 
 BATCH = 50
 SHOWN = 3  # of each key; the rest is counted

@@ -17,8 +17,8 @@ import numpy as np
 
 import wengert as wg
 
-from .modes import LOSS, Trial, mode
 from .program import HOLDS_SCALARS, WRITES_ARGUMENTS, Program, leaves, weights
+from .trial import LOSS, Trial, mode
 
 WRITES = ("+=", "-=", "*=", "/=", "out=", "copyto", "add.at", "] = ")
 REFUSALS = (TypeError, ValueError, NotImplementedError, AttributeError, RuntimeError, IndexError)

@@ -16,8 +16,8 @@ import numpy as np
 
 import wengert as wg
 
-from .modes import Mismatch, Trial, attempt
 from .program import Program, leaves
+from .trial import Mismatch, Trial, attempt
 
 SECONDS = 20.0
 

@@ -151,7 +151,7 @@ def drawn_argument(
 
 def constant_inputs(primitive: Primitive) -> set[int]:
     """The inputs without a derivative, where others have one: a condition, an order."""
-    reads = getattr(primitive.keep, "reads", ())
+    reads = primitive.reads or ()
     constants = {i for i, read in enumerate(reads) if read is None}
     return constants if len(constants) < len(reads) else set()
 
@@ -181,8 +181,8 @@ def special_case(primitive: Primitive, dtype: np.dtype[Any]) -> Iterator[Case]:
         [v for v in (0.0, 1.0, -1.0, 2.0) if interval.low + 0.1 < v < interval.high - 0.1]
         for interval in primitive.doc.domain
     ]
-    reads = getattr(primitive.keep, "reads", (None,))
-    if all(inside) and not primitive.selects and None not in reads:
+    reads = primitive.reads
+    if all(inside) and not primitive.selects and reads is not None and None not in reads:
         points = np.array(list(product(*inside)), dtype).T
         args = tuple(locked(np.ascontiguousarray(row)) for row in points)
         yield Case(args, {}, f"{primitive.name} {dtype.name} special points")

@@ -190,7 +190,7 @@ def check_saved(primitive: Primitive, case: Case) -> None:
     """A node keeps what its rules declare to read and nothing else, and works with that: all the
     rest is gone, as if it were poisoned. Where no active input has a derivative there is no node.
     """
-    reads = getattr(primitive.keep, "reads", None)
+    reads = primitive.reads
     for positions in subsets(case.active):
         node, pullback = nodes_of(primitive, case, positions)
         if node is not None and isinstance(node.saved, tuple) and reads is not None:

@@ -37,6 +37,7 @@ for module in iter_modules(wengert.ops.__path__):  # some are imported on first 
 INTERNAL = {
     "projection": "one output of another primitive, in tapes only",
     "rule_call": "a function of the user's; the tests of custom rules have it",
+    **dict.fromkeys(("call", "cond", "loop", "while"), "of programs; tests/control has them"),
 }
 # the shape of the result depends on values: no shape rule and no batching, and they say so
 SHAPED_BY_VALUES = {"nonzero", "unique_positions"}

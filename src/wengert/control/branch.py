@@ -240,7 +240,7 @@ def _alike(branches: Sequence[Body]) -> tuple[Program, Program]:
     common = []
     for k, (a, b) in enumerate(zip(types(true.program), types(false.program), strict=True)):
         aval = b if a.weak else a
-        if a.weak and b.weak and a.dtype != b.dtype or not _fits(a, aval) or not _fits(b, aval):
+        if (a.weak and b.weak and a.dtype != b.dtype) or not _fits(a, aval) or not _fits(b, aval):
             kind = ShapeError if a.shape != b.shape else DtypeError
             raise kind(
                 f"cond: result{true.names[k]} is {a} in true_fn and {b} in false_fn; make both "

@@ -12,7 +12,7 @@ from typing import Any
 from ..core.aval import Aval
 from ..core.errors import ShapeError
 from ..core.execute import executable
-from ..core.primitive import Doc, KeepAll, Primitive
+from ..core.primitive import Doc, KeepAll, Primitive, keeping
 from ..core.program import Program, agree
 from ..ops.families import general
 from ..ops.fitting import fit
@@ -81,8 +81,7 @@ def structured(
         doc=Doc(summary),
         samples=lambda rng: [],
     )
-    object.__setattr__(primitive, "keep", KeepAll())
-    return primitive
+    return keeping(primitive, KeepAll())
 
 
 def present(items: Sequence[Any]) -> list[Any]:

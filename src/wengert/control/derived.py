@@ -245,7 +245,8 @@ class Reverse:
         """The adjoints' variables, the equations of the way back, the adjoints of the inputs."""
         recorder = self.recorder
         start, first = len(recorder.equations), len(recorder.inputs)
-        adjoints, found = Adjoints(), {}
+        adjoints = Adjoints()
+        found: dict[Any, Any] = {}
         with interpret.under(recorder), quiet():
             seeds = []
             for k in given:
@@ -273,7 +274,7 @@ class Reverse:
         for _, equations, gxs, _ in self.full.values():
             for atom in (*(atom for eqn in equations for atom in eqn.inputs), *gxs):
                 if atom in place or atom in computed:
-                    read[atom] = None  # type: ignore[index]
+                    read[atom] = None
         kept = tuple(sorted(place[var] for var in read if var in place))
         return kept, [var for var in read if var in computed]
 

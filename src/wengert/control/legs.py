@@ -133,7 +133,7 @@ def pushed_body(body: Program, leg: Leg, active: Flags) -> tuple[Program, Flags]
     """The body with tangents behind what they belong to: ``(*consts, *dconsts, *carry, …)``; and
     which outputs have one. ``active`` is closed.
     """
-    consts, carry, reads = leg.parts(active)
+    consts, carry, _ = leg.parts(active)
     tangent = pushed(body, active, (*carry, *(False,) * len(leg.writes)))
 
     def derive() -> Program:
@@ -205,7 +205,7 @@ def _derive_back(
 ) -> Back:
     parts, _, saved = there_body(body, leg, active)
     avals = [var.aval for var in body.inputs]
-    consts, carry, reads = leg.parts([(k, strong(a)) for k, a in enumerate(avals)])
+    consts, carry, reads = leg.parts([(k, strong(aval)) for k, aval in enumerate(avals)])
     of_carry = [(k, aval) for k, aval in carry if active[k]]
     of_consts = [(k, aval) for k, aval in consts if active[k]]
     middle = len(leg.init)
@@ -215,24 +215,19 @@ def _derive_back(
         + [middle + place for place, number in enumerate(contributions) if number]
     )
     back = parts.backward(given, masked)
+    order = [*_kept(consts, parts), *_kept(reads, parts), *_kept(carry, parts)]
+    rank = [[k for k, _ in order].index(k) for k in parts.kept]
 
-    def step(
-        const_values: Any, g_carry: Any, sums: Any, elements: Any, rest: Any, g_written: Any
-    ) -> Any:
-        inputs = {k: x for (k, _), x in zip(_kept(consts, parts), const_values, strict=True)}
-        inputs.update({k: x for (k, _), x in zip(_kept(reads, parts), elements, strict=True)})
-        in_carry = _kept(carry, parts)
-        inputs.update({k: x for (k, _), x in zip(in_carry, rest, strict=False)})
+    def step(fixed: Any, g_carry: Any, sums: Any, elements: Any, rest: Any, g_written: Any) -> Any:
+        known = [*fixed, *elements, *rest]
+        residuals = known[len(order) :]
         totals = [sum(several[1:], start=several[0]) for several in g_written]
-        values = [inputs[k] for k in parts.kept], rest[len(in_carry) :], [*g_carry, *totals]
-        gxs = iter(back.program.run(*values[0], *values[1], *values[2]))
+        gxs = iter(back.program.run(*(known[k] for k in rank), *residuals, *g_carry, *totals))
         found = {k: next(gxs) for k, live in enumerate(back.live) if live}
         recorder: Any = interpret.current.get()
         carried = [found[k] if k in found else recorder.zeros(aval) for k, aval in of_carry]
-        added = [
-            total + found[k] if k in found else total
-            for (k, _), total in zip(of_consts, sums, strict=True)
-        ]
+        pairs = zip(of_consts, sums, strict=True)
+        added = [total + found[k] if k in found else total for (k, _), total in pairs]
         return carried, added, [found[k] for k, _ in reads if k in found]
 
     args = (
@@ -244,10 +239,9 @@ def _derive_back(
         [[strong(a)] * n for a, n in zip(written, contributions, strict=True) if n],
     )
     step.__name__ = back.program.name
-    constants = list(back.program.constants.values())
+    constants = back.program.constants.values()
     program = abstract_program(step, args, what="vjp", shared=constants).program
-    live = tuple([back.live[k] for k, _ in reads])
-    return Back(optimised(program), live, back.marks)
+    return Back(optimised(program), tuple([back.live[k] for k, _ in reads]), back.marks)
 
 
 def _kept(items: Sequence[tuple[int, Any]], parts: Split) -> list[tuple[int, Any]]:
@@ -291,7 +285,7 @@ def guarded_body(body: Program, leg: Leg, steps: Aval) -> Program:
 
     def derive() -> Program:
         consts, carry, reads = leg.parts([var.aval for var in body.inputs])
-        args = (list(consts), steps, list(carry), Aval((), np.intp), list(reads))
+        args = (list(consts), steps, list(carry), Aval((), np.dtype(np.intp)), list(reads))
         guarded.__name__ = body.name
         return optimised(
             abstract_program(guarded, args, what="vmap", shared=body.constants.values()).program

@@ -110,56 +110,59 @@ class _Tangent:
     """
 
     def __init__(self, plan: Loop, active: Flags, imported: Flags) -> None:
-        fresh = plan.fresh()
-        stacks = {s: next(fresh) for s, flag in zip(plan.imports, imported, strict=True) if flag}
-        total = len(active)
-        place: dict[int, int] = {}
-        bodies, legs = [], []
+        self.fresh, self.active = plan.fresh(), active
+        chosen = [s for s, flag in zip(plan.imports, imported, strict=True) if flag]
+        self.stacks = {s: next(self.fresh) for s in chosen}  # and the stack of its tangents
+        self.place: dict[int, int] = {}  # of an operand: that of its tangent
         self.places: list[int] = []
         self.tangents: list[int | None] = []
-        position = 0
-        for body, leg in plan.pairs():
-            given = (
-                *(active[k] for k in (*leg.consts, *leg.init)),
-                *(s in stacks for s in leg.reads),
-            )
-            inputs, _ = closure(body, leg, given)
-            program, live = pushed_body(body, leg, inputs)
-            consts, carry, reads = leg.parts(inputs)
-
-            def tangents(operands: Sequence[int], flags: Flags) -> list[int]:
-                chosen = [k for k, flag in zip(operands, flags, strict=True) if flag]
-                return [place.setdefault(k, total + len(place)) for k in chosen]
-
-            width = len(carry)
-            d_writes = {s: next(fresh) for s, flag in zip(leg.writes, live[width:]) if flag}
-            stacks.update(d_writes)
-            bodies.append(program)
-            legs.append(
-                Leg(
-                    (*leg.consts, *tangents(leg.consts, consts)),
-                    (*leg.init, *tangents(leg.init, carry)),
-                    (*leg.reads, *(stacks[s] for s, r in zip(leg.reads, reads) if r)),
-                    (*leg.writes, *d_writes.values()),
-                    leg.reverse,
-                )
-            )
-            self.places += range(position, position + width)
-            rest = iter(range(position + width, position + width + sum(carry)))
-            self.tangents += [next(rest) if flag else None for flag in carry]
-            position += width + sum(carry)
-        self.operands = tuple(place)
-        own = [s for s in plan.exports if s in stacks]
+        self.position = 0
+        legs = [self._leg(body, leg) for body, leg in plan.pairs()]
+        self.operands = tuple(self.place)
+        own = [s for s in plan.exports if s in self.stacks]
         self.plan = Loop(
-            tuple(bodies),
-            tuple(legs),
+            tuple([body for body, _ in legs]),
+            tuple([leg for _, leg in legs]),
             plan.length,
-            (*plan.imports, *(stacks[s] for s, f in zip(plan.imports, imported) if f)),
-            (*plan.exports, *(stacks[s] for s in own)),
+            (*plan.imports, *(self.stacks[s] for s in chosen)),
+            (*plan.exports, *(self.stacks[s] for s in own)),
         )
-        self.places += range(position, position + len(plan.exports))
-        position += len(plan.exports)
-        self.tangents += [position + own.index(s) if s in own else None for s in plan.exports]
+        end = self.position + len(plan.exports)
+        self.places += range(self.position, end)
+        self.tangents += [end + own.index(s) if s in own else None for s in plan.exports]
+
+    def _leg(self, body: Program, leg: Leg) -> tuple[Program, Leg]:
+        """One leg with tangents; enters where its carry and its tangents go."""
+        own = [self.active[k] for k in (*leg.consts, *leg.init)]
+        inputs, _ = closure(body, leg, (*own, *(s in self.stacks for s in leg.reads)))
+        program, live = pushed_body(body, leg, inputs)
+        consts, carry, reads = leg.parts(inputs)
+        width = len(carry)
+        written = {s: next(self.fresh) for s in _chosen(leg.writes, live[width:])}
+        turned = Leg(
+            (*leg.consts, *self._operands(leg.consts, consts)),
+            (*leg.init, *self._operands(leg.init, carry)),
+            (*leg.reads, *(self.stacks[s] for s in _chosen(leg.reads, reads))),
+            (*leg.writes, *written.values()),
+            leg.reverse,
+        )
+        self.stacks.update(written)
+        self.places += range(self.position, self.position + width)
+        self.position += width
+        rest = iter(range(self.position, self.position + sum(carry)))
+        self.tangents += [next(rest) if flag else None for flag in carry]
+        self.position += sum(carry)
+        return program, turned
+
+    def _operands(self, operands: Sequence[int], flags: Flags) -> list[int]:
+        """The operands that are the tangents of those with a flag."""
+        total = len(self.active)
+        return [self.place.setdefault(k, total + len(self.place)) for k in _chosen(operands, flags)]
+
+
+def _chosen(items: Sequence[int], flags: Sequence[bool]) -> list[int]:
+    """Those with a flag."""
+    return [item for item, flag in zip(items, flags, strict=True) if flag]
 
 
 # --- reverse mode ---------------------------------------------------------------------------------
@@ -191,7 +194,7 @@ def loop_back(plan: Loop, kept: Kept, gys: dict[int, Any], masked: bool) -> list
         gys[number] if source == "gy" else zero_of(operands[number])
         for source, number in back.operands
     ]
-    values = {"gy": gys, "import": imported, "saved": kept.residuals}
+    values: dict[str, Any] = {"gy": gys, "import": imported, "saved": kept.residuals}
     stacks = [values[source][number] for source, number in back.stacks]
     results = loop_p(*first, *operands, *added, *stacks, plan=back.plan)
     gxs: list[Any] = [None] * len(kept.xs)
@@ -278,7 +281,8 @@ def _guarded(plan: Loop, xs: Sequence[Any], flags: Sequence[bool], size: int) ->
     ends = (np.intp(0), longest - 1)
     given = (longest, *operands, steps, *ends)
     results = _batch(given, (False, *flags[1:], True, False, False), size, {"plan": plan.memo[key]})
-    kept, position = [], 0
+    kept: list[Any] = []
+    position = 0
     for leg in plan.legs:
         kept += results[position : position + len(leg.init)]
         position += len(leg.init) + 1  # the number of the step

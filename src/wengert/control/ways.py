@@ -148,7 +148,7 @@ class WayBack:
         for operand in self.targets:
             self.adjoints.setdefault(self.first + operand, []).append(position)
             position += 1
-        exports = []
+        exports: list[int] = []
         for k, stack in enumerate(self.source.imports, self.first + self.total):
             for term in self.terms.get(stack, ()):
                 self.adjoints.setdefault(k, []).append(position + len(exports))

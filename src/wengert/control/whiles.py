@@ -20,7 +20,7 @@ from ..core.primitive import Primitive
 from ..core.program import Program
 from ..differentiate.abstract import abstract_program
 from ..ops.comparison import where
-from .bodies import Body, body_of, check_leaves, reordered, with_outputs
+from .bodies import Body, body_of, check_leaves, reordered
 from .call import Kept, flags_of, structured, types
 from .carry import settled
 from .derived import Flags, adapted, batched, memoised
@@ -108,7 +108,7 @@ def _forward(
 
 def _counting(body: Program) -> Program:
     """The body with the number of steps as the last of its carry."""
-    args = (*(var.aval for var in body.inputs), Aval((), np.intp))
+    args = (*(var.aval for var in body.inputs), Aval((), np.dtype(np.intp)))
 
     def counting(*given: Any) -> Any:
         return (*body.run(*given[:-1]), given[-1] + 1)
@@ -281,6 +281,3 @@ def _constants_first(body: Body, count: int) -> Program:
     total = len(body.program.inputs)
     order = [*range(count, total), *range(count)]
     return reordered(body.program, order, range(len(body.program.outputs)))
-
-
-__all__ = ["while_loop", "while_p", "with_outputs"]

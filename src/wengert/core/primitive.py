@@ -105,7 +105,8 @@ class Primitive:
     tangent. pull: ``(i, gy, node, masked) -> gx`` for input i; ``node`` has ``saved``, ``parents``,
         ``params``; ``masked`` says that zeros of ``gy`` may come from a selection and absorb what
         they are multiplied with.
-    keep: what the node keeps, see ``Keep``, which is taken apart: a plain list is read faster.
+    keep: what the node keeps, see ``Keep``; that is taken apart into a plain list, which is read
+    faster, and ``reads``, which is None where ``keep`` is not made of it.
     batch: ``(xs, batched, size, params) -> y``, example axes in front.
     residual: ``(xs, params, active) -> (y, saved)``, what a tape runs in place of ``value`` where
     the rule says what to save; ``saved.xs`` are the ``xs``. push: ``(xs, dxs, params) -> (ys,
@@ -157,6 +158,13 @@ class Primitive:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _by_name, (self.name,)
+
+
+def keeping(primitive: Primitive, keep: dict[int, Saver]) -> Primitive:
+    """``primitive``, whose nodes now keep what ``keep`` says; ``reads`` says nothing any more."""
+    object.__setattr__(primitive, "keep", keep)
+    object.__setattr__(primitive, "reads", None)
+    return primitive
 
 
 REGISTRY: dict[str, Primitive] = {}

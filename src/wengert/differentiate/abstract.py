@@ -101,24 +101,24 @@ class AbstractRecorder(Recorder):
         ]
         if primitive.calls_user:
             return self._of_user(primitive, avals, params)
-        if primitive.name == "nonzero":
-            raise self._unknown_length("np.nonzero")
         try:
             if primitive.name == "getitem" and any(a.dtype.kind == "b" for a in avals[1:]):
                 if any(variables[1:]) or any(isinstance(value, Box) for value in values[1:]):
-                    raise self._unknown_length("x[mask]")
+                    raise UnsupportedError("x[mask]")
                 shape = result_shape(avals[0].shape, params["index"], values[1:])
                 return placeholder(Aval(shape, avals[0].dtype))
             out = primitive.infer(*avals, **params)
+        except UnsupportedError as error:  # no shape rule: the values say it
+            raise self._unknown_length(primitive.name) from error
         except (ValueError, TypeError, IndexError) as error:
             raise operation_error(primitive.name, avals, error) from error
         return placeholder(out) if isinstance(out, Aval) else tuple(map(placeholder, out))
 
     def _unknown_length(self, what: str) -> UnsupportedError:
         return UnsupportedError(
-            f"{what} inside {self.origin}: its length is the number of true elements, and values "
-            "are not known while the graph is built; write np.where(mask, x, 0), or np.sum(x, "
-            "where=mask)"
+            f"{what} inside {self.origin}: the length of the result depends on values, which are "
+            "not known while the graph is built; for x[mask] write np.where(mask, x, 0), or "
+            "np.sum(x, where=mask)"
         )
 
     def _of_user(self, primitive: Primitive, avals: Sequence[Aval], params: dict[str, Any]) -> Any:

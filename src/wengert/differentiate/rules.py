@@ -11,7 +11,7 @@ import numpy as np
 from ..core import tree
 from ..core.box import Box, is_inexact
 from ..core.errors import UnsupportedError
-from ..core.primitive import Doc, KeepAll, Primitive
+from ..core.primitive import Doc, KeepAll, Primitive, keeping
 from ..ops.families import general
 from ..ops.fitting import Like, fit, zeros_like
 from .reverse import record
@@ -96,7 +96,7 @@ rule_call: Primitive = general(
     doc=Doc("A function with rules of the user's: custom_jvp, custom_vjp, checkpoint."),
     samples=lambda rng: [],
 )
-object.__setattr__(rule_call, "keep", KeepAll())
+keeping(rule_call, KeepAll())
 
 
 class LinearTape(Tape):

@@ -114,7 +114,12 @@ def node_for(
     node = Node()
     node.number = next_number()
     node.primitive, node.parents, node.saved, node.params = primitive, parents, saved, params
-    node.shape, node.dtype = ((), None) if type(y) is tuple else (shape_of(y), dtype_of(y))
+    if type(y) is ndarray:
+        node.shape, node.dtype = y.shape, y.dtype
+    elif type(y) is tuple:
+        node.shape, node.dtype = (), None
+    else:
+        node.shape, node.dtype = shape_of(y), dtype_of(y)
     return node
 
 

@@ -144,9 +144,7 @@ def _short(value: Any) -> str:
     return value_text(value) if np.ndim(value) == 0 else describe(np.asarray(value))
 
 
-def _of_program(
-    program: Program, parameters: Sequence[str], ends: Mapping[Any, str]
-) -> Graph:
+def _of_program(program: Program, parameters: Sequence[str], ends: Mapping[Any, str]) -> Graph:
     """The graph of a program; ``ends``: names of its results."""
     graph = Graph(program.name or "program")
     names: Names = program.names

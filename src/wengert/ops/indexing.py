@@ -18,7 +18,7 @@ import numpy as np
 from ..core import interpret
 from ..core.aval import Aval
 from ..core.box import Box, shape_of
-from ..core.primitive import Doc, Primitive
+from ..core.primitive import Doc, Primitive, keeping
 from .families import general
 from .fitting import fit
 from .index import (
@@ -170,8 +170,7 @@ def _indexed(name: str, count: int, **rules: Any) -> Any:
     index arrays.
     """
     primitive = general(name=name, reads=(), **rules)
-    object.__setattr__(primitive, "keep", KeepArrays(2 + count, (1 << count) - 1))
-    return primitive
+    return keeping(primitive, KeepArrays(2 + count, (1 << count) - 1))
 
 
 getitem: Primitive = _indexed(

@@ -17,6 +17,7 @@ from ..core import interpret
 from ..core.box import BATCHED, Box, innermost
 from ..core.errors import DtypeError, InPlaceError, ShapeError
 from . import indexing
+from .arithmetic import stop_gradient
 
 GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 HOLDERS = (Box, np.ndarray)
@@ -80,9 +81,14 @@ def store(box: Any, value: Any, template: Any, arrays: Any, primitive: Any = Non
             store(base, value, composed, (), primitive)
             return
     before_write(box)
+    if isinstance(value, Box):
+        value.refresh()
     value = _unshared(box, value)
     box.refresh()
     interpreter: Any = interpret.current.get()
+    if base is None and _is_whole(box, value, template, primitive):
+        replace(box, value if interpreter.records else interpret.bind(stop_gradient, value))
+        return
     while not interpreter.records:
         interpreter = interpreter.parent
     donate = base is None and interpreter is box._owner and held_once(box)
@@ -91,6 +97,31 @@ def store(box: Any, value: Any, template: Any, arrays: Any, primitive: Any = Non
         assign(box, result)
     else:
         box._undo(base, result)
+
+
+def _is_whole(box: Box, value: Any, template: Any, primitive: Any) -> bool:
+    """Whether a write replaces everything by a value that a recorder has made: the value then is
+    the content, and no equation is needed.
+    """
+    return (
+        template == (Ellipsis,)
+        and primitive is indexing.setitem
+        and isinstance(value, Box)
+        and value._owner is box._owner
+        and value.shape == box.shape
+        and value.dtype == box.dtype
+        and _recorded(value)
+        and not is_scalar(box)
+    )
+
+
+def _recorded(box: Any) -> bool:
+    """Whether ``box`` is a variable of a recorder, on some level."""
+    while isinstance(box, Box):
+        if box._owner.observes:
+            return True
+        box = box._value
+    return False
 
 
 def _unshared(box: Box, value: Any) -> Any:

@@ -151,8 +151,8 @@ def _product_into(room: np.ndarray, leaf: Any, a: np.ndarray, b: np.ndarray) -> 
     leaf.spare = None
     free = sys.getrefcount(room) <= 3 and room.flags.carray
     if free and room.dtype is a.dtype is b.dtype and room.shape == (len(a), b.shape[1]):
-        return np.dot(a, b, room)
-    return np.dot(a, b)
+        return a.dot(b, room)
+    return a.dot(b)
 
 
 def _affine_adjoint(i: int, gy: Any, other: Any, into: Any) -> Any:

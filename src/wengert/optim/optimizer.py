@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.box import Box
 from ..core.errors import DataError, DtypeError, ShapeError, UnsupportedError, describe
+from ..differentiate.dynamic import no_grad
 from ..ops.inplace import held_once
 
 State = dict[str, np.ndarray]
@@ -28,6 +29,7 @@ class Optimizer:
 
     SETTINGS: tuple[str, ...] = ()
     SLOTS: tuple[str, ...] = ()
+    __wengert_scratch__ = frozenset({"_room", "_rates"})  # no state: static graphs look past it
 
     def __init__(self, params: Iterable[Any], lr: float) -> None:
         self.parameters = _checked(params, type(self).__name__)
@@ -63,6 +65,10 @@ class Optimizer:
         for k, parameter in enumerate(self.parameters):
             gradient = parameter._node.grad
             if gradient is not None:
+                if type(parameter._value) is not np.ndarray:  # a static graph is recorded
+                    with no_grad():
+                        self.update(k, parameter, gradient, np.empty_like(parameter))
+                    continue
                 if not held_once(parameter):
                     parameter._value = parameter._value.copy()
                 self.update(k, parameter._value, gradient._value, self._room[k])

@@ -1,7 +1,7 @@
 """The arguments of a graph: their names, structure and types, bound as Python binds them.
 
-A graph is called as its function is, with containers, keywords and ``*args``. Arrays are its inputs;
-everything else is part of the graph, and must be the same in every call. Layer: ``static``.
+A graph is called as its function is, with containers, keywords and ``*args``. Arrays are its
+inputs; everything else is part of the graph, and must be the same in every call. Layer: ``static``.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Arguments:
 
     def call(self, leaves: Sequence[Any]) -> Any:
         """What the function gives for other leaves."""
-        bound, rest = inspect.BoundArguments(self.signature, {}), iter(leaves)  # type: ignore[arg-type]
+        bound, rest = inspect.BoundArguments(self.signature, {}), iter(leaves)
         for parameter, treedef in self.structure.items():
             mine = [next(rest) for _ in range(treedef.num_leaves)]
             bound.arguments[parameter] = tree.unflatten(treedef, mine)
@@ -100,6 +100,11 @@ class Arguments:
                 for name, leaf, value in zip(names, expected, got, strict=True):
                     found[name] = fitted(what, name, leaf, value)
         return found
+
+    @property
+    def result_name(self) -> str:
+        """What the result is called: ``y``, unless an argument is."""
+        return "result" if "y" in self.structure else "y"
 
     @property
     def described(self) -> str:

@@ -114,10 +114,9 @@ def call_node(node: Node, values: Sequence[Any]) -> Sequence[Any]:
     """A segment on handles: one equation to whoever owns them. Where shapes follow from values no
     derivative can be had before the run: then equation by equation.
     """
-    assert node.program is not None
     if node.masked:
-        return node.program.run(*values)
-    result: Sequence[Any] = bind(call, *values, program=node.program)
+        return node.differentiable.run(*values)
+    result: Sequence[Any] = bind(call, *values, program=node.differentiable)
     return result
 
 

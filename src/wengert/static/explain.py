@@ -83,7 +83,8 @@ class Explanation:
 def _variant_lines(number: int, variant: Recorded) -> Iterator[str]:
     under = "" if variant.records else ", under no_grad"
     graphs = variant.graphs
-    yield f"variant {number}: {graphs[0].signature if graphs else 'nothing yet'}{under}"
+    waits = "recorded once, to be confirmed by another call"
+    yield f"variant {number}: {graphs[0].signature if graphs else waits}{under}"
     yield f"  because {variant.cause}"
     seen: set[Any] = set()
     for count, graph in enumerate(graphs, 1):

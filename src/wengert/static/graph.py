@@ -1,8 +1,8 @@
 """Static graphs that one can see: ``capture`` builds one before any data exists.
 
-A ``Graph`` is a program with names. It is printed before and after each pass, checked, drawn, called
-as its function, and asked for any value inside: ``run`` fetches values by name, feeds others in
-their place, and computes only what is needed, as TensorFlow 1's sessions did. Layer: ``static``.
+A ``Graph`` is a program with names. It is printed before and after each pass, checked, drawn,
+called as its function, and asked for any value inside: ``run`` fetches values by name, feeds others
+in their place, and computes only what is needed, as TensorFlow 1's sessions did. Layer: ``static``.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class ProgramGraph:
 
     @cached_property
     def _values(self) -> dict[str, Atom]:
-        """What can be fetched, by name: results, inputs, named values, and every value by number."""
+        """What can be fetched, by name: inputs, results, named values, all values by number."""
         names = self.original.names
         inputs = {self._called(var): var for var in self.original.inputs}
         numbered = {text: atom for atom, text in names.items()}
@@ -179,7 +179,9 @@ class ProgramGraph:
         for label, value in feed.items():
             var = self.atom(label, f"{what}(feed=…)")
             if isinstance(var, Literal):
-                raise ProgramError(f"{what}(feed=…): {label!r} is the number {var}, nothing to feed")
+                raise ProgramError(
+                    f"{what}(feed=…): {label!r} is the number {var}, nothing to feed"
+                )
             fed[var] = fitted(what, label, var.aval, value)
         program, needed = self.part(fetched, tuple(fed))
         missing = [self._called(var) for var in needed if self._called(var) not in values]
@@ -216,15 +218,15 @@ class Graph(ProgramGraph):
         self.arguments, self.captured = arguments, tuple(captured)
         self._leaves, self._out_def = tree.flatten(result)
         places = [i for i, leaf in enumerate(self._leaves) if leaf is VALUE]
-        names = leaf_names("y", result)
+        names = leaf_names(arguments.result_name, result)
         super().__init__(original, [names[i] for i in places], given, strict)
         self._places = places
         self.__name__ = self.name
         self.check()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function gives. Raises ``ShapeError``, ``DtypeError`` for other types, structures
-        or constants than those that the graph was built for.
+        """What the function gives. Raises ``ShapeError``, ``DtypeError`` for other types,
+        structures or constants than those that the graph was built for.
         """
         values = self._with_captured(self.arguments.bind(self.name, args, kwargs))
         given = [values[self._called(var)] for var in self.original.inputs]
@@ -253,8 +255,9 @@ class Graph(ProgramGraph):
         Args:
             args, kwargs: arguments of the function; those that are not needed may be left out.
             fetch: a name, or names in a list, a tuple or a dict: of inputs (``x``, ``p['w']``),
-                results (``y``, ``y['loss']``), values named by ``wengert.name``, or those that
-                ``print(graph.original)`` shows (``v7``). None: the result of the function.
+                results (``y``, ``y['loss']``, or ``result`` where an argument is called ``y``),
+                values named by ``wengert.name``, or those that ``print(graph.original)`` shows
+                (``v7``). None: the result of the function.
             feed: values to put in place of others, by such names.
 
         Returns:
@@ -301,7 +304,9 @@ def evaluated(program: Program, values: Sequence[Any]) -> Sequence[Any]:
     return [
         atom.value
         if isinstance(atom, Literal)
-        else np.array(held[atom])[()] if atom in held else result
+        else np.array(held[atom])[()]
+        if atom in held
+        else result
         for atom, result in zip(program.outputs, results, strict=True)
     ]
 
@@ -386,7 +391,8 @@ def _build(f: Callable[..., Any], arguments: Arguments, strict: bool) -> Graph:
 
     flat.__name__ = getattr(f, "__name__", type(f).__name__)
     flat.__wrapped__ = f  # type: ignore[attr-defined]
-    with naming() as given:
+    taken = (*arguments.names, arguments.result_name)
+    with naming(taken) as given:
         sketch = abstract_program(flat, arguments.leaves, arguments.names, shared=())
     names = captured_names(f, sketch.captured)
     start = len(sketch.program.inputs) - len(names)

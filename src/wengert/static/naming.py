@@ -8,11 +8,12 @@ every version of its program (``numbered_like``). Layer: ``static``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from ..core.aval import Aval
 from ..core.box import Box
 from ..core.errors import DtypeError, describe
 from ..core.program import Names, Program, Var
@@ -74,14 +75,17 @@ def _entered(label: str, var: Var) -> str:
 
 
 @contextmanager
-def naming() -> Iterator[dict[str, Var]]:
-    """The names that ``name`` gives inside the block."""
-    given: dict[str, Var] = {}
+def naming(taken: Iterable[str]) -> Iterator[dict[str, Var]]:
+    """The names that ``name`` gives inside the block; none of those ``taken``."""
+    others = dict.fromkeys(taken, Var(Aval(())))
+    given = dict(others)
     token = _given.set(given)
     try:
         yield given
     finally:
         _given.reset(token)
+        for label in others:
+            del given[label]
 
 
 def numbered_like(program: Program, names: Names) -> Program:

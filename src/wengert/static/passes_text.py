@@ -91,5 +91,14 @@ def compared(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
             if kind == "equal":
                 yield from (f"    {line}" for line in after[k:m])
             else:
-                yield from (f"  - {line}" for line in before[i:j])
-                yield from (f"  + {line}" for line in after[k:m])
+                yield from changed(before[i:j], after[k:m])
+
+
+def changed(gone: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    """Marked lines: each that is gone, then the new one of the same value, then what is all new."""
+    waiting = {line.partition(":")[0]: line for line in new}
+    for line in gone:
+        yield f"  - {line}"
+        if (value := line.partition(":")[0]) in waiting:
+            yield f"  + {waiting.pop(value)}"
+    yield from (f"  + {line}" for line in waiting.values())

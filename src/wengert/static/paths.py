@@ -8,7 +8,8 @@ ones are replayed. Layer: ``static``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,22 @@ class Node:
         self.needs: tuple[Var, ...] = ()
         self.original: Program | None = None
         self.program: Program | None = None
+        self.optimise: Optimise = _same
         self.picks: dict[Any, tuple[int, ...]] = {}
         self.cause = ""
         self.masked = False  # whether a shape in it follows from values
         self.run: Callable[..., Sequence[Any]] = _not_planned
+
+
+    @cached_property
+    def differentiable(self) -> Program:
+        """The program as transformations get it."""
+        assert self.original is not None
+        return self.optimise(self.original)
+
+
+def _same(program: Program) -> Program:
+    return program
 
 
 def _not_planned(*values: Any) -> Sequence[Any]:
@@ -245,8 +258,9 @@ class Paths:
         program = Program(needs, tuple(node.equations), tuple(outputs), constants, self.name)
         if node.original is not None and _alike(node.original, program):
             return
-        node.needs, node.original = needs, program
-        node.program = optimise(program)
+        node.needs, node.original, node.optimise = needs, program, optimise
+        vars(node).pop("differentiable", None)
+        node.program = optimise(without_stops(program))
         node.masked = any(map(shape_follows_value, node.equations))
         node.run = prepare(node.program)
 
@@ -280,6 +294,22 @@ class Paths:
             values = [given[i] for i in node.picks[key]]
             node = child
         return None
+
+
+def without_stops(program: Program) -> Program:
+    """``program`` to run, not to differentiate: what stops derivatives is left out."""
+    names: dict[Atom, Atom] = {}
+    equations = []
+    for eqn in program.equations:
+        inputs = tuple([names.get(atom, atom) for atom in eqn.inputs])
+        if eqn.primitive.name == "stop_gradient":
+            names[eqn.outputs[0]] = inputs[0]
+        else:
+            equations.append(Equation(eqn.primitive, inputs, eqn.outputs, eqn.params, eqn.source))
+    if not names:
+        return program
+    outputs = tuple([names.get(atom, atom) for atom in program.outputs])
+    return replace(program, equations=tuple(equations), outputs=outputs)
 
 
 def _alike(a: Program, b: Program) -> bool:

@@ -110,6 +110,7 @@ class Reach:
         self.asking: list[tuple[dict[str, Any], str]] = []  # globals of code that asks for types
         self.numbers: dict[str, tuple[int, Any]] = {}  # path: line of the checker, value
         self.instances: list[tuple[Any, str, str, dict[str, Any], set[str]]] = []
+        self.scratch: dict[int, Any] = {}  # of an object's dict: attributes that are no state
         self.methods: list[tuple[type, str, Any]] = []
         self.attributes: set[str] = set()
         self.everything = False  # the code reads attributes by computed names
@@ -136,8 +137,11 @@ class Reach:
         while progress:  # an object's attributes count where reached code names them
             progress = False
             for object, code, path, content, done in self.instances:
+                scratch = getattr(type(object), "__wengert_scratch__", ())
                 for key in list(content):
-                    if key not in done and type(key) is str and self._matters(object, key):
+                    if key in done or type(key) is not str or key in scratch:
+                        continue
+                    if self._matters(object, key):
                         done.add(key)
                         progress = True
                         self.visit(Item(content, key, f"{path}.{key}", code))
@@ -487,7 +491,10 @@ class Reach:
         if isinstance(content, dict):
             code = f"{name}.__dict__" if structural else self.constant(content)
             self._line(f"len({code}) != {len(content)}")
-            self.structures.append((path, content, dict(content)))
+            scratch = getattr(type(value), "__wengert_scratch__", ())
+            self.scratch[id(content)] = scratch
+            held = {key: one for key, one in content.items() if key not in scratch}
+            self.structures.append((path, content, held))
             self.instances.append((value, code, path, content, set()))
         for base in type(value).__mro__:
             slots = vars(base).get("__slots__", ())

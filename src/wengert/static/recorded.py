@@ -1,4 +1,4 @@
-"""The graphs that ``compile`` has recorded, to look at: one for each path through Python's branches.
+"""The graphs that ``compile`` has recorded, to look at: one for each path through the function.
 
 A ``PathGraph`` is the program of one path, in segments; between them Python read a value, and the
 rest holds where it was as it was. Layer: ``static``.
@@ -37,7 +37,8 @@ class Segment(ProgramGraph):
     """
 
     def __init__(self, node: Node, names: Names, strict: bool) -> None:
-        assert node.original is not None and node.program is not None
+        assert node.original is not None
+        assert node.program is not None
         super().__init__(numbered_like(node.original, names), strict=strict)
         self.node, self.confirmed = node, node.confirmed
         self.guard = "" if node.guard is None else guard_text(node.guard)
@@ -127,7 +128,7 @@ def graphs_of(compiled: Compiled, variant: Variant) -> list[PathGraph]:
 def ends_below(node: Node, above: tuple[Node, ...]) -> Iterator[tuple[Node, ...]]:
     """Each path that leads through ``node`` to an end."""
     here = (*above, node)
-    if node.finish is not None and node.program is not None:
+    if node.finish is not None and all(one.program is not None for one in here):
         yield here
     for child in node.children.values():
         yield from ends_below(child, here)
@@ -152,7 +153,7 @@ def whole_program(paths: Paths, nodes: Sequence[Node]) -> Program:
 
 
 def ends_of(finish: Finish, function: Any) -> list[str]:
-    """A name for each value that a path ends with: ``y``, ``y['loss']``, or what it is written to."""
+    """A name for each value that a path ends with: ``y``, ``y['loss']``, or where it is written."""
     names = [f"v{i}" for i in range(len(finish.atoms))]
     for commit in reversed(finish.commits):
         if commit.output.kind not in ("object", "again", "fixed"):
@@ -184,5 +185,3 @@ def _function_of(eqn: Any) -> str:
     rules = eqn.params.get("rules")
     label = getattr(rules, "name", "") or eqn.primitive.name
     return str(label)
-
-

@@ -156,8 +156,9 @@ class Swap:
         """New entries of a dict, and changed ones that were no places."""
         for key in before.keys() - container.keys():
             raise Unsettled(f"it deletes {path}[{key!r}]")
+        scratch = self.reach.scratch.get(id(container), ())
         for key, now in container.items():
-            if (id(container), key) in visited:
+            if (id(container), key) in visited or key in scratch:
                 continue
             old = before.get(key, MISSING)
             if now is not old and not same(now, old):
@@ -197,6 +198,12 @@ class Swap:
             elif isinstance(container, deque):
                 container.clear()
                 container.extend(before)
+            elif isinstance(container, dict):
+                for key in container.keys() - before.keys() - set(
+                    self.reach.scratch.get(id(container), ())
+                ):
+                    del container[key]
+                container.update(before)
             else:
                 container.clear()
                 container.update(before)

@@ -430,6 +430,29 @@ def test_an_output_does_not_become_its_input():
         assert result is not X or eager is X
 
 
+def test_scalars_stay_scalars():
+    """x * 1 of an array without axes is a number, and so is a copy of it."""
+    x = np.array(2.0)
+    program = recorded(lambda x: ar.copy(x * 1), x)
+    same_results(program, optimise(program, check=True)[0], [x])
+    assert isinstance(executable(optimise(program)[0])(x)[0], np.float64)
+
+
+def test_copies_and_views_stay_what_they_are():
+    """A reshape of Fortran order copies; in C order it gives two outputs one memory."""
+    x = np.arange(6.0).reshape(2, 3)
+    for f in [
+        lambda x: ((y := (x.T @ x).T), y.reshape(-1)),
+        lambda x: ((y := np.einsum("ij,kj->ik", x, x).T), y.reshape(-1)),
+        lambda x: ((y := x.T + (-np.broadcast_to(x[:, 0], (3, 2)))), y.reshape(-1)),
+    ]:
+        program = recorded(f, x)
+        shared = np.may_share_memory(*program.run(x))
+        for strict in (True, False):
+            optimised, _ = optimise(program, strict, check=True)
+            assert np.may_share_memory(*executable(optimised)(x)) == shared
+
+
 def test_strict_keeps_the_order_in_memory():
     """Without its copy a sum of a strided array would add in another order."""
     x = np.random.default_rng(0).standard_normal((64, 99))[:, ::3]

@@ -13,6 +13,7 @@ from . import (
     loops,
     numerics,
     outside,
+    rebound,
     state,
     training,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "loops",
     "numerics",
     "outside",
+    "rebound",
     "state",
     "training",
 ]
