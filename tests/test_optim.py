@@ -5,11 +5,7 @@ import pytest
 
 import wengert as wg
 from wengert import nn, optim
-from wengert.core import interpret
-from wengert.core.box import innermost
 from wengert.core.errors import DataError, DtypeError, ShapeError, UnsupportedError
-from wengert.differentiate.record import Recorder
-from wengert.ops.array import make
 
 RNG = np.random.default_rng(0)
 START = [RNG.standard_normal((3, 2)), RNG.standard_normal(4), np.array(1.5)]
@@ -137,45 +133,37 @@ def test_steps_are_counted_in_an_array_and_saved_as_a_list():
     assert optimizer.state_dict()["steps"] == [3, 2, 3]
 
 
-# --- recorded: everything it works on is a handle ------------------------------------------------
-
-
-def given_to(recorder, optimizer):
-    """Let the optimiser work on handles of ``recorder``, as a static graph does."""
-    for p in optimizer.parameters:
-        p._value = recorder.input(p._value)
-    optimizer.steps = recorder.input(optimizer.steps)
-    optimizer._room = [recorder.input(room.copy()) for room in optimizer._room]
-    optimizer.states = [
-        kept and {name: recorder.input(array) for name, array in kept.items()}
-        for kept in optimizer.states
-    ]
+# --- compiled: everything it works on is a handle while it is recorded ----------------------------
 
 
 @every
 @pytest.mark.parametrize("before", [0, 1], ids=["from the start", "going on"])
-@pytest.mark.parametrize("rate_given", [False, True], ids=["lr a float", "lr a handle"])
+@pytest.mark.parametrize("rates", [(0.1,), (0.1, 0.05, 0.2)], ids=["one rate", "rates"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64])
-def test_recorded_steps_are_the_same_bit_for_bit(name, before, rate_given, dtype):
+def test_compiled_steps_are_the_same_bit_for_bit(name, before, rates, dtype):
     kind, _, settings = SETTINGS[name]
-    expected = run(kind(leaves(dtype), **settings), GRADIENTS[: before + 3])
-    optimizer = kind(leaves(dtype), **settings)
-    run(optimizer, GRADIENTS[:before])
-    recorder = Recorder(interpret.current.get(), "test", given_to)
-    given_to(recorder, optimizer)
-    with interpret.under(recorder):
-        if rate_given:
-            optimizer.lr = recorder.input(settings["lr"])
-        for gradients in GRADIENTS[before : before + 3]:
+    eager, static = (kind(leaves(dtype), **settings) for _ in range(2))
+    for optimizer in (eager, static):
+        run(optimizer, GRADIENTS[:before])
+
+    def make_step(optimizer):
+        def step(gradients):
             for p, g in zip(optimizer.parameters, gradients, strict=True):
-                handle = recorder.input(np.asarray(g, dtype))
-                p._node.grad = make(p._owner, handle, None)
+                p.grad = g
             optimizer.step()
-    for p, plain in zip(optimizer.parameters, expected, strict=True):
-        assert p._value._node is not None, "the recorder has not seen the new content"
-        got = innermost(p)
-        assert (got.dtype, got.tobytes()) == (plain.dtype, plain.tobytes())
-    assert innermost(optimizer.steps).tolist() == [before + 3] * 3
+
+        return step
+
+    steps = make_step(eager), wg.compile(make_step(static), strict=True)
+    for k in range(9):
+        gradients = [np.asarray(g, dtype) for g in GRADIENTS[k % 3]]
+        for optimizer, step in zip((eager, static), steps, strict=True):
+            optimizer.lr = settings["lr"] * rates[k // 3 % len(rates)]
+            step(gradients)
+        for p, q in zip(eager.parameters, static.parameters, strict=True):
+            assert (p.dtype, p.numpy().tobytes()) == (q.dtype, q.numpy().tobytes()), k
+    assert static.steps.tolist() == [before + 9] * 3
+    assert steps[1].counts["replayed"] >= 3, steps[1]
 
 
 # --- in place, and safe --------------------------------------------------------------------------
@@ -212,70 +200,6 @@ def test_views_and_copies():
     assert view.item() == 0.0
     np.testing.assert_array_equal(copied.numpy(), [1.0, 2.0])
     np.testing.assert_array_equal(read, [1.0, 2.0])
-
-
-def layer_gradient(weight, rows):
-    """Backward of a layer that is large enough for its gradient's buffer to be used again."""
-    nn.functional.linear(rows, weight, np.zeros(len(weight))).sum().backward()
-    return weight.grad
-
-
-def test_the_buffer_of_a_gradient_is_used_again():
-    weight = wg.array(np.ones((40, 50)), requires_grad=True)
-    rows = RNG.standard_normal((3, 50))
-    address = layer_gradient(weight, rows)._value.ctypes.data
-    optim.SGD([weight], lr=0.1).zero_grad()
-    assert weight.grad is None
-    taken = np.empty((40, 50))  # would get the memory, had it been given back
-    gradient = layer_gradient(weight, 2 * rows)
-    assert gradient._value.ctypes.data == address != taken.ctypes.data
-    np.testing.assert_allclose(gradient.numpy(), np.tile(2 * rows.sum(0), (40, 1)))
-
-
-KEPT = {
-    "the gradient": lambda gradient: gradient,
-    "a view of it": lambda gradient: gradient[3:],
-    "its array": lambda gradient: gradient._value,
-    "a view of its array": lambda gradient: gradient._value[3:],
-}
-
-
-@pytest.mark.parametrize("drop", ["zero_grad", "of the module", "grad = None"])
-@pytest.mark.parametrize("what", KEPT)
-def test_who_keeps_a_gradient_keeps_its_values(what, drop):
-    layer = nn.Linear(50, 40, rng=np.random.default_rng(0), dtype=np.float64)
-    rows = RNG.standard_normal((3, 50))
-    kept = KEPT[what](layer_gradient(layer.weight, rows))
-    before = np.array(kept.numpy() if isinstance(kept, wg.Array) else kept)
-    if drop == "zero_grad":
-        optim.SGD(layer.parameters(), lr=0.1).zero_grad()
-    elif drop == "of the module":
-        layer.zero_grad()
-    else:
-        layer.weight.grad = None
-    layer_gradient(layer.weight, 2 * rows)
-    after = kept.numpy() if isinstance(kept, wg.Array) else kept
-    np.testing.assert_array_equal(after, before)
-
-
-def test_a_gradient_in_a_graph_keeps_its_values():
-    weight = wg.array(np.ones((40, 50)), requires_grad=True)
-    rows, factor = RNG.standard_normal((3, 50)), wg.array(2.0, requires_grad=True)
-    loss = np.sum(factor * layer_gradient(weight, rows))
-    weight.grad = None
-    layer_gradient(weight, 2 * rows)
-    loss.backward()
-    np.testing.assert_allclose(factor.grad.item(), 40 * rows.sum())
-
-
-def test_a_weight_in_two_layers_adds_both_gradients():
-    weight = wg.array(np.eye(50), requires_grad=True)
-    rows, bias = RNG.standard_normal((3, 50)), np.zeros(50)
-    for _ in range(3):
-        weight.grad = None
-        linear = nn.functional.linear
-        np.sum(linear(linear(rows, weight, bias), weight, bias)).backward()
-        np.testing.assert_allclose(weight.grad.numpy(), np.tile(2 * rows.sum(0), (50, 1)))
 
 
 def test_the_users_array_is_not_touched():

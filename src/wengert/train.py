@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--layers", type=_sizes, metavar="N,N", help="hidden layers; none; default: 128")
     add("--activation", choices=sorted(nn.layers.ACTIVATIONS), help="default: relu")
     add("--optimiser", "--optimizer", choices=list(OPTIMISERS), help="default: adam")
-    add("--batch-size", type=_batch, metavar="N", help="rows to a step, or all; default: 64")
+    add("--batch-size", type=batch_size, metavar="N", help="rows to a step, or all; default: 64")
     add("--learning-rate", "--lr", type=float, metavar="η", help="default: by the optimiser")
     add("--epochs", "--passes", type=int, default=20, metavar="N", help="at most; default: 20")
     add("--tolerance", type=float, metavar="τ", help="stop at this relative change: 0.001")
@@ -81,7 +81,7 @@ def _sizes(text: str) -> tuple[int, ...]:
     return sizes
 
 
-def _batch(text: str) -> int | None:
+def batch_size(text: str) -> int | None:
     """A number of rows; ``all`` for all of them, which argparse hands on as 0."""
     size = 0 if text == "all" else int(text)
     if text != "all" and size < 1:

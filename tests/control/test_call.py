@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.special
 
 import wengert as wg
 from wengert import Aval
@@ -36,7 +37,7 @@ def plain(x, n=2):
 
 def test_values_are_numpys():
     values = call(X, 2, program=PROGRAM)
-    assert [type(value) for value in values] == [np.float64, int, np.ndarray, np.ndarray]
+    assert [type(value) for value in values] == [np.float64, np.int64, np.ndarray, np.ndarray]
 
 
 @pytest.mark.parametrize("transform", [wg.grad, wg.hessian])
@@ -153,6 +154,6 @@ def test_operands_that_do_not_fit():
 
 
 def test_what_has_no_derivative_says_so():
-    program = abstract_program(lambda x: np.sum(np.nextafter(x, 2.0)), (Aval((3,)),)).program
-    with pytest.raises(UnsupportedError):
-        wg.grad(lambda x: call(x, program=program)[0])(X)
+    program = abstract_program(lambda v: scipy.special.jv(v, 2.0), (Aval(()),)).program
+    with pytest.raises(UnsupportedError, match="order"):
+        wg.grad(lambda v: call(v, program=program)[0])(1.5)

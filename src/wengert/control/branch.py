@@ -52,7 +52,7 @@ def _push(xs: Sequence[Any], dxs: Sequence[Any], params: dict[str, Any]) -> tupl
     tangents = [pushed(program, active) for program in params.values()]
     live = _either(*[tangent.live for tangent in tangents])
     true, false = [pushed(program, active, live).program for program in params.values()]
-    both = cond_p(*xs, *present(dxs), true=true, false=false)
+    both = cond_p(*xs, *present(dxs[1:]), true=true, false=false)
     return both[: len(live)], spread(both[len(live) :], live)
 
 
@@ -192,7 +192,8 @@ def cond(
     Args:
         pred: a boolean or a number ``()``; a number is true unless it is 0.
         true_fn, false_fn: functions of the operands. Both are recorded once, from types alone.
-            They may close over other values, differentiated ones too.
+            They may close over other values, differentiated ones too; what they write into their
+            arguments stays inside.
         operands: arrays, numbers, or containers of them.
 
     Returns:

@@ -45,11 +45,11 @@ class Aval:
 
 def aval_of(value: Any) -> Aval:
     """The type of an array, a handle, or a scalar."""
-    return _interned(shape_of(value), dtype_of(value))
+    return interned(shape_of(value), dtype_of(value))
 
 
 @lru_cache(maxsize=4096)
-def _interned(shape: tuple[int, ...], dtype: Any) -> Aval:
+def interned(shape: tuple[int, ...], dtype: Any) -> Aval:
     """One object for each type: recording asks for many."""
     if isinstance(dtype, type):
         return Aval(shape, WEAK_DTYPES[dtype], weak=True)

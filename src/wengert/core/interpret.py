@@ -102,6 +102,12 @@ class Interpreter:
         """A handle of this interpreter on ``value``, a constant to it."""
         raise NotImplementedError
 
+    def home(self, parts: Sequence[Any]) -> Interpreter:
+        """Which interpreter shall own an array that is made for, or from, ``parts``: this one, if it
+        has no finer idea.
+        """
+        return self
+
     def kind_of(self, box: Box) -> type:
         """What a handle is to the user: a value with a derivative, unless the owner knows better."""
         return Box
@@ -115,14 +121,16 @@ class Interpreter:
 
 
 current: ContextVar[Interpreter]
+running: Callable[[], Interpreter]  # ``current.get``, bound once
 
 
 def set_root(root: Interpreter) -> None:
     """Name the interpreter that stands at the bottom of every context; called once, by the dynamic
     tape's module.
     """
-    global current
+    global current, running
     current = ContextVar("wengert interpreter", default=root)
+    running = current.get
 
 
 class under:

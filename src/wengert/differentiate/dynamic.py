@@ -57,14 +57,13 @@ class Root(Tape):
             raise UnsupportedError(
                 "x.grad = ...: x is not a leaf; make it with wengert.array(..., requires_grad=True)"
             )
-        if value is None:
-            box._node.drop_gradient()
-            return
-        if np.shape(value) != box.shape:
-            raise ShapeError(f"x.grad = ...: got shape {np.shape(value)}, expected {box.shape}")
-        box._node.grad = (
-            value if isinstance(value, Array) else make(self, np.array(value, box.dtype), None)
-        )
+        if value is not None:
+            if np.shape(value) != box.shape:
+                raise ShapeError(f"x.grad = ...: got shape {np.shape(value)}, expected {box.shape}")
+            value = (
+                value if isinstance(value, Array) else make(self, np.array(value, box.dtype), None)
+            )
+        box._node.grad = value
 
     def backward(self, box: Box, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
         if interpret.current.get() is not self:
@@ -264,6 +263,12 @@ class Cut(Interpreter):
         below = self.parent
         assert below is not None
         return below.fresh(value)
+
+    def home(self, parts: Sequence[Any]) -> Interpreter:
+        below = self.parent
+        assert below is not None
+        found = below.home(parts)
+        return self if found is below else found
 
     def owned(self, value: Any) -> Box:
         below = self.parent

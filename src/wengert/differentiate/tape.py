@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,9 @@ from ..core.box import SCALAR_DTYPES, SCALARS, Box, dtype_of, is_inexact, shape_
 from ..core.errors import operation_error
 from ..core.interpret import Interpreter, apply, escaped, evaluate, under
 from ..core.primitive import Doc, NotDifferentiable, Primitive, saver_of
-from ..core.protect import COPY_UP_TO, protect
+from ..core.protect import protect
 from ..ops.array import Array, make, normal
 from ..ops.families import general
-from ..ops.inplace import GIL
 
 next_number = count(1).__next__
 NO_PARAMS: dict[str, Any] = {}  # of every node without; nobody writes into it
@@ -77,24 +75,10 @@ class HookedNode(Node):
 
 
 class Leaf(Node):
-    """An input of the graph. ``grad``: the accumulated gradient of a dynamic graph's leaf.
-    ``spare``: the buffer of a gradient that was dropped, for a rule to write the next one into.
-    """
+    """An input of the graph. ``grad``: the accumulated gradient of a dynamic graph's leaf."""
 
-    __slots__ = ("grad", "spare")
+    __slots__ = ("grad",)
     grad: Any
-    spare: np.ndarray[Any, Any] | None
-
-    def drop_gradient(self) -> None:
-        """Set ``grad`` to None. A large buffer that nobody else refers to is kept: memory that is
-        taken anew from the system in every step costs as much as the product it receives.
-        """
-        gradient, self.grad = self.grad, None
-        # the local name, and getrefcount's own argument; of the buffer also the handle's slot
-        if gradient is not None and GIL and getrefcount(gradient) == 2:
-            value = gradient._value
-            if type(value) is ndarray and value.nbytes > COPY_UP_TO and getrefcount(value) == 3:
-                self.spare = value
 
 
 def leaf(value: Any) -> Leaf:
@@ -103,7 +87,6 @@ def leaf(value: Any) -> Leaf:
     node.number = next_number()
     node.primitive, node.parents, node.saved, node.params = None, (), None, NO_PARAMS
     node.shape, node.dtype, node.grad, node.hooks = shape_of(value), dtype_of(value), None, {}
-    node.spare = None
     return node
 
 
@@ -208,12 +191,10 @@ class Tape(Interpreter):
         node.primitive = primitive
         node.parents = (first, second)
         node.params = NO_PARAMS
-        if saver is None:
-            node.saved = None
-        elif saver is KEEP_BOTH:
+        if saver is KEEP_BOTH:
             node.saved = (None, None, a_value, b_value)
         else:
-            node.saved = saver((None, y, a_value, b_value))
+            node.saved = saver((None, y, a_value, b_value)) if saver is not None else None
         if type(y) is ndarray:
             node.shape = y.shape
             node.dtype = y.dtype

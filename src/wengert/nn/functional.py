@@ -49,7 +49,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """
     if bias is None:
         return bind(network.project, x, weight)
-    return interpret.current.get().ternary(network.affine, x, weight, bias)
+    return interpret.running().ternary(network.affine, x, weight, bias)
 
 
 def sigmoid(x: Any) -> Any:
@@ -61,7 +61,7 @@ def sigmoid(x: Any) -> Any:
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    return interpret.current.get().unary(activation.sigmoid, x)
+    return interpret.running().unary(activation.sigmoid, x)
 
 
 def tanh(x: Any) -> Any:
@@ -71,7 +71,7 @@ def tanh(x: Any) -> Any:
 
 def relu(x: Any) -> Any:
     """max(x, 0), elementwise; its derivative at 0 is 0."""
-    return interpret.current.get().unary(arithmetic.relu, x)
+    return interpret.running().unary(arithmetic.relu, x)
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
@@ -117,7 +117,7 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     >>> float(cross_entropy(np.zeros((2, 4)), np.array([0, 3])))  # log 4
     1.3862943611198906
     """
-    return interpret.current.get().process(loss.cross_entropy, (logits, labels), {})
+    return interpret.running().process(loss.cross_entropy, (logits, labels), {})
 
 
 def mse_loss(prediction: Any, target: Any) -> Any:
@@ -135,7 +135,7 @@ def mse_loss(prediction: Any, target: Any) -> Any:
     """
     if type(target) is not np.ndarray or target.dtype.kind != "f":
         target = _like(target, prediction)
-    return interpret.current.get().process(loss.squared_error, (prediction, target), {})
+    return interpret.running().process(loss.squared_error, (prediction, target), {})
 
 
 def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Any:

@@ -20,9 +20,9 @@ def _like(a: Any, dtype: Any, order: str, shape: Any) -> tuple[tuple[int, ...], 
     return lengths, a.dtype if dtype is None else np.dtype(dtype), "F" if order == "F" else "C"
 
 
-def _owned(array: Any) -> Any:
-    """A handle, so that traced values can be written into it."""
-    return interpret.current.get().owned(array)
+def _owned(array: Any, like: Any) -> Any:
+    """A handle, so that traced values can be written into it, of who owns ``like``, or above."""
+    return interpret.current.get().home((like,)).owned(array)
 
 
 @implements(np.zeros_like, np.empty_like)
@@ -35,7 +35,7 @@ def zeros_like(
     *,
     device: Any = None,
 ) -> Any:
-    return _owned(np.zeros(*_like(a, dtype, order, shape)))
+    return _owned(np.zeros(*_like(a, dtype, order, shape)), a)
 
 
 @implements(np.ones_like)
@@ -48,7 +48,7 @@ def ones_like(
     *,
     device: Any = None,
 ) -> Any:
-    return _owned(np.ones(*_like(a, dtype, order, shape)))
+    return _owned(np.ones(*_like(a, dtype, order, shape)), a)
 
 
 @implements(np.full_like)
@@ -62,7 +62,7 @@ def full_like(
     *,
     device: Any = None,
 ) -> Any:
-    result = _owned(np.zeros(*_like(a, dtype, order, shape)))
+    result = _owned(np.zeros(*_like(a, dtype, order, shape)), a)
     value = as_array(fill_value)
     result[...] = value if value.dtype == result.dtype else value.astype(result.dtype)
     return result

@@ -117,6 +117,7 @@ accumulate = general(
     complex=False,
     fresh=True,
     donates=True,
+    spreads=False,
     doc=Doc(
         "c + s a b of matrices (m, n), (m, k), (k, n) and a number s.",
         (Interval(), Interval(), Interval(), Interval()),

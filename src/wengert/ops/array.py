@@ -129,7 +129,7 @@ class Array(Operators, Methods, Box):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
             if (one := unary_of(ufunc)) is not None:
-                return interpret.current.get().unary(one, self)
+                return interpret.running().unary(one, self)
             primitive = UFUNCS.get(ufunc)
             if type(primitive) is Primitive:
                 interpreter = interpret.current.get()

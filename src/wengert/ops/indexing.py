@@ -88,7 +88,7 @@ def at_current_level(buffer: Any, value: Any, index: Any) -> Any:
     """
     if not any(isinstance(part, Box) for part in (buffer, value, *entries_of(index))):
         return buffer
-    level = interpret.current.get()
+    level = interpret.current.get().home((buffer, value, *entries_of(index)))
     return buffer if isinstance(buffer, Box) and buffer._owner is level else level.owned(buffer)
 
 

@@ -23,16 +23,22 @@ GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 HOLDERS = (Box, np.ndarray)
 
 
+def _named() -> int:
+    thing = object()
+    return sys.getrefcount(thing)
+
+
+NAMED = _named()  # what getrefcount says where one local name refers: 2, or 1 from Python 3.14 on
+
+
 def held_once(box: Box) -> bool:
     """Whether the content of ``box`` is referenced by this handle alone, on every level, and may be
     overwritten.
     """
     value, node = box._value, box._node
-    if (
-        sys.getrefcount(value) > 3 or not GIL
-    ):  # the slot, the local name, getrefcount's own argument
+    if sys.getrefcount(value) > NAMED + 1 or not GIL:  # the local name, and the slot
         return False
-    if isinstance(node, HOLDERS) and (sys.getrefcount(node) > 3 or not _free(node)):
+    if isinstance(node, HOLDERS) and (sys.getrefcount(node) > NAMED + 1 or not _free(node)):
         return False
     if type(value) is np.ndarray:
         flags = value.flags

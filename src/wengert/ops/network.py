@@ -7,7 +7,6 @@ matrices, whatever the number of axes in front. ``project`` is the same without 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -136,23 +135,8 @@ def _affine_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
         other = node.saved[3 - i]
         if type(other) is not np.ndarray or other.ndim != 2:
             return _affine_adjoint(i, gy, other, into)
-        if i == 0:
-            g = gy.dot(other)
-        else:
-            room = getattr(into, "spare", None)
-            g = gy.T.dot(other) if room is None else _product_into(room, into, gy.T, other)
+        g = gy.dot(other) if i == 0 else gy.T.dot(other)
     return g if g.dtype is into.dtype else cast(g, into.dtype)
-
-
-def _product_into(room: np.ndarray, leaf: Any, a: np.ndarray, b: np.ndarray) -> Any:
-    """a b, written into ``room``, which ``leaf`` has put aside, if it fits and nobody else refers
-    to it: ours, the caller's and getrefcount's names do.
-    """
-    leaf.spare = None
-    free = sys.getrefcount(room) <= 3 and room.flags.carray
-    if free and room.dtype is a.dtype is b.dtype and room.shape == (len(a), b.shape[1]):
-        return a.dot(b, room)
-    return a.dot(b)
 
 
 def _affine_adjoint(i: int, gy: Any, other: Any, into: Any) -> Any:

@@ -18,28 +18,28 @@ class Operators:
     __slots__ = ()
 
     def __add__(self, other: Any) -> Any:
-        return interpret.current.get().binary(add, self, other)
+        return interpret.running().binary(add, self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return interpret.current.get().binary(add, other, self)
+        return interpret.running().binary(add, other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return interpret.current.get().binary(subtract, self, other)
+        return interpret.running().binary(subtract, self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return interpret.current.get().binary(subtract, other, self)
+        return interpret.running().binary(subtract, other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return interpret.current.get().binary(multiply, self, other)
+        return interpret.running().binary(multiply, self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return interpret.current.get().binary(multiply, other, self)
+        return interpret.running().binary(multiply, other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return interpret.current.get().binary(divide, self, other)
+        return interpret.running().binary(divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return interpret.current.get().binary(divide, other, self)
+        return interpret.running().binary(divide, other, self)
 
     def __floordiv__(self, other: Any) -> Any:
         return ar.floor_divide(self, other)
@@ -60,19 +60,19 @@ class Operators:
         return ar.floor_divide(other, self), ar.remainder(other, self)
 
     def __pow__(self, other: Any) -> Any:
-        return interpret.current.get().binary(power, self, other)
+        return interpret.running().binary(power, self, other)
 
     def __rpow__(self, other: Any) -> Any:
-        return interpret.current.get().binary(power, other, self)
+        return interpret.running().binary(power, other, self)
 
     def __neg__(self) -> Any:
-        return interpret.current.get().unary(negative, self)
+        return interpret.running().unary(negative, self)
 
     def __pos__(self) -> Any:
-        return interpret.current.get().unary(positive, self)
+        return interpret.running().unary(positive, self)
 
     def __abs__(self) -> Any:
-        return interpret.current.get().unary(absolute, self)
+        return interpret.running().unary(absolute, self)
 
     def __matmul__(self: Any, other: Any) -> Any:
         return np.matmul(self, other)

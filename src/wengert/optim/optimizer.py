@@ -53,7 +53,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Set every parameter's ``grad`` to None, so that ``backward`` starts afresh."""
         for parameter in self.parameters:
-            parameter._node.drop_gradient()
+            parameter._node.grad = None
 
     def step(self) -> None:
         """Change every parameter that has a gradient, in place.

@@ -16,12 +16,15 @@ from ..core.errors import describe
 from ..core.program import Atom, Names, Program
 from .cause import code_at, spoken
 from .finish import Finish
-from .graph import ProgramGraph
 from .naming import numbered_like
 from .passes import optimise
 from .passes_text import Passes, body
-from .paths import Node, Paths
+from .paths import Node, Paths, without_stops
+from .program_graph import ProgramGraph
 from .recorder import Guard
+
+Step = tuple[Node, Any]  # a segment, and the key under which its guard leads on
+VALUES = ("value", "python", "array", "released", "attached")  # outputs made of what is computed
 
 if TYPE_CHECKING:
     from .capture import Compiled, Variant
@@ -34,14 +37,17 @@ class Segment(ProgramGraph):
         guard: what was read there, with its line; empty at the end of a path.
         confirmed: whether a second recording agreed; only then it is replayed.
         runs: the program that is replayed.
+
+    ``original`` is what was recorded but for what only stops derivatives.
     """
 
-    def __init__(self, node: Node, names: Names, strict: bool) -> None:
+    def __init__(self, step: Step, names: Names, strict: bool) -> None:
+        node, key = step
         assert node.original is not None
         assert node.program is not None
-        super().__init__(numbered_like(node.original, names), strict=strict)
+        super().__init__(numbered_like(without_stops(node.original), names), strict=strict)
         self.node, self.confirmed = node, node.confirmed
-        self.guard = "" if node.guard is None else guard_text(node.guard)
+        self.guard = "" if node.guard is None else guard_text(node.guard, key)
         self.runs = numbered_like(node.program, names)
 
     @property
@@ -51,6 +57,13 @@ class Segment(ProgramGraph):
     @property
     def results(self) -> list[tuple[str, Atom]]:
         return []
+
+    @property
+    def renamed(self) -> str:
+        """What the segments below know by another name: ``v14 is v12``."""
+        pairs = zip(self.original.outputs, self.runs.outputs, strict=True)
+        told = {f"{self.original.names[a]} is {self._text(b)}" for a, b in pairs if a is not b}
+        return ", ".join(sorted(told))
 
     @property
     def python_calls(self) -> list[str]:
@@ -70,7 +83,8 @@ class PathGraph(ProgramGraph):
         signature: what it was recorded for, in words.
     """
 
-    def __init__(self, compiled: Compiled, variant: Variant, nodes: Sequence[Node]) -> None:
+    def __init__(self, compiled: Compiled, variant: Variant, steps: Sequence[Step]) -> None:
+        nodes = [node for node, _ in steps]
         paths, finish = variant.paths, nodes[-1].finish
         assert finish is not None
         names = names_of(paths, nodes)
@@ -80,7 +94,7 @@ class PathGraph(ProgramGraph):
         super().__init__(
             numbered_like(whole, names), ends_of(finish, compiled.function), strict=compiled.strict
         )
-        self.segments = tuple([Segment(node, names, compiled.strict) for node in nodes])
+        self.segments = tuple([Segment(step, names, compiled.strict) for step in steps])
         self.signature = signature(paths)
 
     @cached_property
@@ -105,6 +119,8 @@ class PathGraph(ProgramGraph):
             yield from (f"  {line}" for line in lines[:-1])
             if segment.guard:
                 yield f"  {segment.guard}"
+                if segment.renamed:
+                    yield f"  below {segment.renamed}"
         yield f"  outputs    {self._outputs() or 'none'}"
 
     def _outputs(self) -> str:
@@ -122,16 +138,17 @@ class PathGraph(ProgramGraph):
 
 def graphs_of(compiled: Compiled, variant: Variant) -> list[PathGraph]:
     """The recorded paths of a variant, in the order in which they were recorded."""
-    return [PathGraph(compiled, variant, nodes) for nodes in ends_below(variant.paths.first, ())]
+    return [PathGraph(compiled, variant, steps) for steps in ends_below(variant.paths.first, ())]
 
 
-def ends_below(node: Node, above: tuple[Node, ...]) -> Iterator[tuple[Node, ...]]:
-    """Each path that leads through ``node`` to an end."""
-    here = (*above, node)
-    if node.finish is not None and all(one.program is not None for one in here):
-        yield here
-    for child in node.children.values():
-        yield from ends_below(child, here)
+def ends_below(node: Node, above: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
+    """Each path that leads through ``node`` to an end, as far as it has been planned."""
+    if node.program is None:
+        return
+    if node.finish is not None:
+        yield (*above, (node, None))
+    for key, child in node.children.items():
+        yield from ends_below(child, (*above, (node, key)))
 
 
 def names_of(paths: Paths, nodes: Sequence[Node]) -> Names:
@@ -156,11 +173,11 @@ def ends_of(finish: Finish, function: Any) -> list[str]:
     """A name for each value that a path ends with: ``y``, ``y['loss']``, or where it is written."""
     names = [f"v{i}" for i in range(len(finish.atoms))]
     for commit in reversed(finish.commits):
-        if commit.output.kind not in ("object", "again", "fixed"):
+        if commit.output.kind in VALUES:
             names[commit.output.index] = spoken(commit.path, function)
     steps = finish.treedef.paths()
     for output, path in reversed(list(zip(finish.outputs, steps, strict=True))):
-        if output.kind not in ("object", "again", "fixed"):
+        if output.kind in VALUES:
             names[output.index] = "y" + "".join(f"[{step!r}]" for step in path)
     return [name if names.index(name) == i else f"{name} ({i})" for i, name in enumerate(names)]
 
@@ -172,10 +189,13 @@ def signature(paths: Paths) -> str:
     return ", ".join(told[:6]) + more or "no arrays"
 
 
-def guard_text(guard: Guard) -> str:
-    """``holds where train.py:12: `if loss > best:` reads True``."""
-    result = guard.result
-    told = describe(result) if isinstance(result, np.ndarray) else f"{result!r:.60}"
+def guard_text(guard: Guard, key: Any) -> str:
+    """``holds where train.py:12: `if loss > best:` reads True``; ``key``: what it read there."""
+    if key == guard.key:
+        result = guard.result
+        told = describe(result) if isinstance(result, np.ndarray) else f"{result!r:.60}"
+    else:
+        told = f"{key[1] if isinstance(key, tuple) and isinstance(key[0], str) else key!r:.60}"
     what = "has shape" if guard.convert is np.shape else "reads"
     return f"holds where {code_at(guard.line) or 'Python'} {what} {told}"
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from ..core import interpret
-from ..core.aval import aval_of
+from ..core.aval import aval_of, interned
 from ..core.box import PYTHON_SCALARS, SCALARS, Box, innermost
-from ..core.interpret import apply, escaped
+from ..core.interpret import Interpreter, apply, escaped
 from ..core.primitive import Primitive
-from ..core.program import Atom, Equation, Var, shape_follows_value
+from ..core.program import Atom, Equation, Literal, Var, shape_follows_value
 from ..core.source import user_line
 from ..differentiate.dynamic import ROOT, Root
 from ..differentiate.record import Recorder, read
@@ -29,6 +29,7 @@ from ..ops.array import Array, View, make, normal
 from .reach import Refused
 
 
+ERRORS = (ValueError, TypeError, IndexError)
 MASKED = frozenset({"getitem", "nonzero"})  # see shape_follows_value
 PLAIN_RESULTS = frozenset({"random_bits"})  # of Arrays, but NumPy's to the user
 
@@ -69,19 +70,19 @@ class Segment:
 
 
 class Capture(Recorder):
-    """A recorder of whole calls: with guards, and with constants that the dynamic graph owns.
+    """A recorder of whole calls, with guards.
 
-    ``arrays``: the variables that are of type ``Array`` in the user's program; others are NumPy's.
+    What is NumPy's in the user's program is a handle of its own, what is an ``Array`` is one of the
+    dynamic graph on top.
     """
 
-    __slots__ = ("arrays", "backward", "guarded", "segments", "spoke")
+    __slots__ = ("backward", "guarded", "segments", "spoke")
     observes = True
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(ROOT, "compile", function)
         self.segments: list[Segment] = [Segment()]
         self.equations = self.segments[0].equations
-        self.arrays: set[Var] = set()
         self.guarded: set[tuple[Var, str, Any]] = set()
         self.spoke = False  # whether a value was printed
         self.backward = False  # whether a gradient was accumulated
@@ -111,6 +112,8 @@ class Capture(Recorder):
         for arg in args:
             var, kind = None, type(arg)
             if kind is Array or kind is View:
+                if kind is View:
+                    arg.refresh()
                 if arg._owner is not self:
                     raise self._stranger(primitive, arg)
                 mine, var, arg = True, arg._node, arg._value
@@ -137,23 +140,31 @@ class Capture(Recorder):
         params: dict[str, Any],
     ) -> Any:
         """Compute, append the equation; handles on its outputs."""
-        y = apply(primitive, values, params)
-        inputs = tuple(
-            [
-                self.constant(value) if var is None else var
-                for value, var in zip(values, variables, strict=True)
-            ]
-        )
-        parts = y if type(y) is tuple else (y,)
-        outputs = tuple([Var(aval_of(part)) for part in parts])
-        eqn = Equation(primitive, inputs, outputs, params, user_line(4))
+        try:
+            y = primitive.value(*values, **params)
+        except ERRORS:
+            y = apply(primitive, values, params)  # with the error in its own words
+        inputs: list[Atom] = []
+        for value, var in zip(values, variables, strict=True):
+            if var is not None:
+                inputs.append(var)
+            else:
+                inputs.append(Literal(value) if type(value) in SCALARS else self.constant(value))
+        if type(y) is tuple:
+            outputs = tuple([Var(aval_of(part)) for part in y])
+        elif type(y) is np.ndarray:
+            outputs = (Var(interned(y.shape, y.dtype)),)
+        else:
+            outputs = (Var(aval_of(y)),)
+        eqn = Equation(primitive, tuple(inputs), outputs, params, user_line(4))
         self.equations.append(eqn)
-        if not self.arrays.isdisjoint(inputs) and primitive.name not in PLAIN_RESULTS:
-            self.arrays.update(outputs)
         if primitive.name in MASKED and shape_follows_value(eqn):  # all parts have one length
-            self.guard(outputs[0], np.shape, np.shape(parts[0]))
-        handles = [make(self, part, var) for part, var in zip(parts, outputs, strict=True)]
-        return tuple(handles) if type(y) is tuple else handles[0]
+            self.guard(outputs[0], np.shape, np.shape(y[0] if type(y) is tuple else y))
+        if type(y) is tuple:
+            return tuple([make(self, part, var) for part, var in zip(y, outputs, strict=True)])
+        array: Array = object.__new__(Array)
+        array._owner, array._value, array._node = self, y, outputs[0]
+        return array
 
     def _stranger(self, primitive: Primitive, arg: Any) -> Exception:
         """The error for a handle that is not the recorder's own."""
@@ -164,12 +175,8 @@ class Capture(Recorder):
             f"({user_line(3)}); pass it as an argument"
         )
 
-    def fixed(self, value: Any) -> Array:
-        """A handle on an array that is the same in every call, of type ``Array`` to the user."""
-        atom = self.constant(np.asarray(value))
-        assert isinstance(atom, Var)
-        self.arrays.add(atom)
-        return make(self, self.constants[atom], atom)
+    def kind_of(self, box: Box) -> type:
+        return type(innermost(box))
 
 
 class CaptureRoot(Root):
@@ -182,23 +189,27 @@ class CaptureRoot(Root):
         self.capture = capture
         self.foreign: set[Any] = set()  # leaves that stand for values of the graph around the call
 
+    def unary(self, primitive: Primitive, x: Any) -> Any:
+        return self.process(primitive, (x,), {})
+
+    def binary(self, primitive: Primitive, a: Any, b: Any) -> Any:
+        return self.process(primitive, (a, b), {})
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        for arg in args:
+            if (type(arg) is Array or type(arg) is View) and arg._owner is self:
+                result = super().process(primitive, args, params)
+                return result if primitive.name not in PLAIN_RESULTS else result._value
+        return self.capture.process(primitive, args, params)  # nothing that the graph owns
+
+    def home(self, parts: Sequence[Any]) -> Interpreter:
+        if any(isinstance(part, Box) and part._owner is self for part in parts):
+            return self
+        return self.capture
+
     @property
     def origin(self) -> str:
         return interpret.origin_of(self.function, self.what) if self.function else "compile"
-
-    def kind_of(self, box: Box) -> type:
-        kind = type_of(box, self)
-        return Box if kind is Array else kind
-
-    def fresh(self, value: Any) -> Array:
-        if not isinstance(value, Box):
-            value = self.capture.fixed(value)
-        return make(self, value, None)
-
-    def leaf(self, value: Any) -> Array:
-        if not isinstance(value, Box):
-            value = self.capture.fixed(value)
-        return make(self, value, leaf(value))
 
     def accumulate(self, node: Leaf, g: Any) -> None:
         """Add ``g`` to the gradient of a leaf; to derivatives it is a constant, as it is eagerly."""
@@ -213,21 +224,17 @@ class CaptureRoot(Root):
             with interpret.under(self.capture):
                 g = make(self, self.capture.process(stop_gradient, (g,), {}), None)
         elif not isinstance(g, Box):
-            g = self.fresh(g)
+            g = make(self, g, None)
         node.grad = g if node.grad is None else node.grad + g
 
 
-def type_of(value: Any, root: Root) -> type:
-    """The type that a value has in the eager program: that of a handle is NumPy's, or Python's,
-    unless it depends on an ``Array``.
+def type_of(value: Any, root: CaptureRoot) -> type:
+    """The type that a value has in the eager program: what the recorder itself owns is NumPy's, or
+    Python's.
     """
-    if not isinstance(value, Array) or value._owner is not root:
-        return type(value)
-    inner = value._value
-    is_array = isinstance(inner, Box) and getattr(inner._owner, "arrays", ()) and (
-        inner._node in inner._owner.arrays  # type: ignore[attr-defined]
-    )
-    return Array if is_array or value._node is not None else type(innermost(inner))
+    if isinstance(value, Array) and value._owner is root.capture:
+        return type(innermost(value))
+    return Array if isinstance(value, Array) else type(value)
 
 
 def line_of(capture: Capture, atom: Atom | None) -> str:

@@ -72,6 +72,7 @@ def record(
         capture = Capture(function)
         root = CaptureRoot(capture)
         swap = Swap(reach, root)
+        alone = sys.getrefcount(root), sys.getrefcount(capture)
         try:
             args, kwargs = swap.enter()
             with interpret.under(root), nullcontext() if recording_graph else no_grad():
@@ -88,10 +89,11 @@ def record(
             swap.undo()
         recording.targets = [*reach.targets(recording.finish.targets)]
         swap.forget()
-        told = escaped(capture, root)
-        if told:
+        if (sys.getrefcount(root), sys.getrefcount(capture)) != alone:
+            gc.collect()  # handles in cycles
+        if (sys.getrefcount(root), sys.getrefcount(capture)) != alone:
+            told = release(root, capture)
             swap.undo()
-            release(root)
             raise Escaped(f"a value made at {told} is still alive after the call and is no result")
         return recording
 
@@ -106,7 +108,6 @@ class Reading:
         self.known: dict[int, int] = {}  # leaves of the result: their number
         self.originals = self._originals()
         self.plain = {id(handle) for handle in swap.handles.values()}
-        self.arrays = swap.capture.arrays
         leaves, self.finish.treedef = tree.flatten(result)
         for number, leaf in enumerate(leaves):
             self.finish.outputs.append(self._result(leaf, number))
@@ -158,22 +159,22 @@ class Reading:
         return index
 
     def _handle(self, leaf: Any) -> Output:
-        if leaf._owner is not self.swap.root:
-            raise Refused(f"it gives a value of {leaf._owner.origin}, which has ended")
         leaf.refresh()
         if (seen := self._look(leaf)) is not None:
             return seen
+        if leaf._owner is self.capture:
+            atom = self.capture.atom(leaf)
+            kind = "python" if isinstance(atom, Var) and atom.aval.weak else "value"
+            return Output(kind, self._number(atom, leaf))
+        if leaf._owner is not self.swap.root:
+            raise Refused(f"it gives a value of {leaf._owner.origin}, which has ended")
         node, inner = leaf._node, leaf._value
-        atom = self.capture.atom(inner)
-        index = self._number(atom, inner)
-        if node is not None and node.saved is RELEASED:
+        index = self._number(self.capture.atom(inner), inner)
+        if node is None:
+            return Output("array", index)
+        if node.saved is RELEASED:
             return Output("released", index, node.primitive)
-        if node is not None:
-            return Output("attached", index)
-        if isinstance(atom, Var) and atom.aval.weak and atom not in self.arrays:
-            return Output("python", index)
-        is_array = atom in self.arrays
-        return Output("array" if is_array else "value", index)
+        return Output("attached", index)
 
     def _look(self, leaf: Any) -> Output | None:
         """How a view of one of NumPy's arrays is made, which stays a view of it."""
@@ -192,13 +193,13 @@ class Reading:
         """Enter the effects as commits; those that can't be are told."""
         finish = self.finish
         overlapping = self._overlapping()
-        for one, handle, _ in self.swap.written():
+        for one, content in self.swap.written():
             if one.kind == "plain":
                 if not one.object.flags.writeable:
                     raise Refused(f"it writes into {one.path}, which is read-only")
                 if one.name in overlapping:
                     raise Refused(f"it writes into {one.path}, which shares memory with another")
-            index = self._number(self.capture.atom(handle._value), handle._value)
+            index = self._number(self.capture.atom(content), content)
             kind = "copy" if one.kind == "plain" else "content"
             target = finish.target(one.name)
             finish.commits.append(Commit(kind, target, Output("value", index), None, one.path))
@@ -236,24 +237,14 @@ class Escaped(Exception):
     """A value of the recording outlives it; the call has been undone, and is to run eagerly."""
 
 
-def escaped(capture: Capture, root: CaptureRoot) -> str:
-    """Where a value was made that is still alive; empty if none is: every handle refers to its
-    owner.
-    """
-    alone = 4  # this function's argument, the caller's name, that of the swap, getrefcount's own
-    if sys.getrefcount(root) <= alone:
-        return ""
-    gc.collect()
-    if sys.getrefcount(root) <= alone:
-        return ""
-    handles = [one for one in gc.get_referrers(root) if isinstance(one, Box)]
-    lines = [line_of(capture, getattr(handle._value, "_node", None)) for handle in handles]
-    return next(filter(None, lines), "an unknown line" if lines else "")
-
-
-def release(root: CaptureRoot) -> None:
-    """Make plain constants of the handles that are alive still."""
-    for handle in [one for one in gc.get_referrers(root) if isinstance(one, Box)]:
-        if isinstance(handle, View):
-            handle._seen = getattr(handle._base, "_version", 0)
-        handle._owner, handle._value, handle._node = ROOT, innermost(handle), None
+def release(root: CaptureRoot, capture: Capture) -> str:
+    """Make plain constants of the handles that are alive still; where the first was made."""
+    lines = []
+    for handle in [*gc.get_referrers(root), *gc.get_referrers(capture)]:
+        if isinstance(handle, Box) and handle._owner in (root, capture):
+            inner = handle if handle._owner is capture else handle._value
+            lines.append(line_of(capture, getattr(inner, "_node", None)))
+            if isinstance(handle, View):
+                handle._seen = getattr(handle._base, "_version", 0)
+            handle._owner, handle._value, handle._node = ROOT, innermost(handle), None
+    return next(filter(None, lines), "an unknown line")

@@ -21,7 +21,7 @@ from ..core.box import Box
 from ..core.errors import describe
 from ..core.program import Var
 from ..differentiate.tape import Leaf, leaf
-from ..ops.array import Array, View, make
+from ..ops.array import Array, View
 from .places import MISSING, Element, Field, Item, Place
 from .reach import Input, Reach, Refused
 from .recorder import Capture, CaptureRoot, type_of
@@ -48,7 +48,7 @@ class Swap:
             self._lift(one, box)
         for view, _ in self.reach.views:
             self.contents.append((view, view._value, view._node))
-            view._owner, view._seen = self.root, -1
+            view._owner, view._seen = self.root, -1  # it looks at its base again
         for namespace, name in self.reach.asking:
             namespace[name] = self._asked(name)
         for place, value in self.reach.places:
@@ -75,14 +75,13 @@ class Swap:
     def _lift(self, one: Input, box: Array) -> None:
         if one.kind == "number":
             label = id(one.place.container), one.place.key
-            self.numbers[label] = make(self.root, box, None)
+            self.numbers[label] = box
         elif one.kind == "plain":
-            self.handles[id(one.object)] = make(self.root, box, None)
+            self.handles[id(one.object)] = box
         else:
             array = one.object
             node = array._node
             self.contents.append((array, array._value, node))
-            self.capture.arrays.add(box._node)
             array._owner, array._value = self.root, box
             if node is not None:
                 array._node = leaf(box)
@@ -110,15 +109,14 @@ class Swap:
 
     # --- afterwards ------------------------------------------------------------------------------
 
-    def written(self) -> Iterator[tuple[Input, Any, Var]]:
-        """The inputs whose content has changed: the input, its handle, its variable."""
+    def written(self) -> Iterator[tuple[Input, Any]]:
+        """The inputs whose content has changed, and the content now."""
         for one, var in zip(self.reach.inputs, self.variables, strict=True):
             if one.kind == "number":
                 continue
-            handle = self.handles[id(one.object)] if one.kind == "plain" else one.object
-            inner = handle._value
+            inner = self.handles[id(one.object)] if one.kind == "plain" else one.object._value
             if not isinstance(inner, Box) or inner._node is not var:
-                yield one, handle, var
+                yield one, inner
 
     def gradients(self) -> Iterator[tuple[Input, Any]]:
         """The leaves whose gradient is another object now, and that object."""

@@ -3,8 +3,10 @@
 Such a line stands at the end of every training step. Written with NumPy it walks three times over
 an array of the size of W; ``accumulate(W, Xᵀ, D, -lr)`` is one call of BLAS's ``gemm``. Taken are
 ``W ± s * (a @ b)`` and ``W ± a @ b``, with real matrices of one dtype and a number s that does not
-change it, where nothing else reads what lies between. The sum is rounded otherwise than NumPy's:
-``strict`` leaves the program as it is. Layer: ``static``.
+change it, where nothing else reads what lies between, and W is an input or a constant: what made a
+W would no longer learn, in reverse mode, that zeros of its adjoint come from a selection, which a
+product does not hand on. The sum is rounded otherwise than NumPy's: ``strict`` leaves the program
+as it is. Layer: ``static``.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ def _operands(rewrite: Rewrite, counted: Counter[Var], eqn: Equation) -> tuple[A
         return None
     orders = (eqn.inputs, eqn.inputs[::-1]) if eqn.primitive is ar.add else (eqn.inputs,)
     for c, term in orders:
+        if c in rewrite.maker:
+            continue
         product, s = _scaled_product(rewrite, counted, term)
         if product is not None and _fits(eqn.outputs[0].aval, (c, *product.inputs), s):
             if eqn.primitive is ar.subtract:
