@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--data", choices=sorted(DIGITS), default="sklearn", help="default: sklearn")
     add("--epochs", type=int, default=20, metavar="N", help="passes through the data; default: 20")
-    add("--batch-size", type=batch_size, default=64, metavar="N", help="rows to a step; default: 64")
+    add("--batch-size", type=batch_size, default=64, metavar="N", help="rows in a step; 64")
     add("--optimiser", "--optimizer", choices=list(OPTIMISERS), default="sgd", help="default: sgd")
     add("--seed", type=int, default=0, metavar="N", help="default: 0")
     add("--explain", action="store_true", help="print what was recorded, and what the passes did")

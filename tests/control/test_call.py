@@ -9,10 +9,10 @@ from wengert import Aval
 from wengert.control import derived
 from wengert.control.call import call
 from wengert.control.derived import batched, pushed, split
+from wengert.core.errors import ShapeError, UnsupportedError
 from wengert.core.program import Program
 from wengert.differentiate.abstract import abstract_program
 from wengert.differentiate.record import program_of
-from wengert.core.errors import ShapeError, UnsupportedError
 
 X = np.array([0.3, -0.8, 1.2])
 
@@ -149,7 +149,7 @@ def test_small_ones_are_copied():
 
 
 def test_operands_that_do_not_fit():
-    with pytest.raises(ShapeError, match="call of .*expected"):
+    with pytest.raises(ShapeError, match=r"call of .*expected"):
         abstract_program(lambda x: call(x, 2, program=PROGRAM)[0], (Aval((4,)),))
 
 

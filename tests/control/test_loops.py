@@ -178,6 +178,49 @@ def test_programs_inside_are_printed_indented():
     assert names == ["true", "false"]
 
 
+# --- views through an index that is not known -----------------------------------------------------
+
+
+def row(x, i):
+    y = x * 1.0
+    r = y[i]
+    r *= 0
+    y[1] += 1
+    return np.sum(y * y) + np.sum(r * 3)
+
+
+def test_a_view_at_a_computed_index_writes_into_its_base():
+    x = np.arange(9.0).reshape(3, 3)
+    expected = [wg.grad(row)(x, i) for i in range(3)]
+    np.testing.assert_allclose(wg.vmap(wg.grad(row), in_axes=(None, 0))(x, np.arange(3)), expected)
+    f = program(wg.grad(row), Aval((3, 3)), Aval((), int))
+    np.testing.assert_allclose([f.run(x, i)[0] for i in range(3)], expected)
+
+
+def test_views_of_the_carry():
+    x = np.arange(9.0).reshape(3, 3)
+
+    def step(i, y):
+        first = y[i]
+        first[0] = 7 * first[1]
+        y[i, 1:] *= 2
+        column = y[:, i]
+        column += 1
+        return y
+
+    def plain(y):
+        for i in range(3):
+            y = step(i, y)
+        return y
+
+    def structured(y):
+        return wg.fori_loop(0, 3, step, y)
+
+    np.testing.assert_allclose(structured(x * 1.0), plain(x * 1.0))
+    gradients = [wg.grad(lambda x, f=f: np.sum(f(x * 1.0) ** 2))(x) for f in (structured, plain)]
+    np.testing.assert_allclose(*gradients)
+
+
 # --- values from outside --------------------------------------------------------------------------
 
 

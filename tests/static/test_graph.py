@@ -95,6 +95,9 @@ def test_python_numbers_are_taken_for_numpy_scalars():
     assert type(made(3.0)) is np.float64
     with pytest.raises(DtypeError, match="a is complex"):
         made(1j)
+    assert wg.grad(made)(3.0) == 2.0
+    cube = wg.capture(lambda a: a**4)(wg.Aval(()))
+    assert wg.grad(wg.grad(wg.grad(cube)))(2.0) == 48.0
 
 
 def test_constants_are_given_as_copies():

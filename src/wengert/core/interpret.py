@@ -103,13 +103,13 @@ class Interpreter:
         raise NotImplementedError
 
     def home(self, parts: Sequence[Any]) -> Interpreter:
-        """Which interpreter shall own an array that is made for, or from, ``parts``: this one, if it
-        has no finer idea.
+        """Which interpreter shall own an array that is made for, or from, ``parts``: this one, if
+        it has no finer idea.
         """
         return self
 
     def kind_of(self, box: Box) -> type:
-        """What a handle is to the user: a value with a derivative, unless the owner knows better."""
+        """What a handle is to the user: a value with a derivative, or what the owner knows."""
         return Box
 
     def fresh(self, value: Any) -> Box:

@@ -111,11 +111,11 @@ class Primitive:
     residual: ``(xs, params, active) -> (y, saved)``, what a tape runs in place of ``value`` where
     the rule says what to save; ``saved.xs`` are the ``xs``. push: ``(xs, dxs, params) -> (ys,
     dys)``, what forward mode runs in place of ``value`` and ``jvp`` where there are several outputs
-    and they share work with their tangents. selects: its adjoint has zeros that stand for "not selected"; spreads: it
-    hands that mark on to its inputs. calls_user: its value runs a function of the user, whose
-    exceptions are the user's own. ufunc: the NumPy ufunc that it is, where it is one. fresh: its
-    result is new memory, never a view of an argument. donates: ``value`` takes ``donate=True`` and
-    then writes into its first argument instead of a copy of it.
+    and they share work with their tangents. selects: its adjoint has zeros that stand for "not
+    selected"; spreads: it hands that mark on to its inputs. calls_user: its value runs a function
+    of the user, whose exceptions are the user's own. ufunc: the NumPy ufunc that it is, where it is
+    one. fresh: its result is new memory, never a view of an argument. donates: ``value`` takes
+    ``donate=True`` and then writes into its first argument instead of a copy of it.
     samples: ``rng -> [(args, params), …]`` for the generated tests, where the domain in ``doc``
     does not say it all.
     """

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core import interpret
-from ..core.box import BATCHED, PYTHON_SCALARS, Box, innermost
+from ..core.box import BATCHED, PYTHON_SCALARS, Box
 from ..core.errors import (
     ConversionError,
     DtypeError,
@@ -28,6 +28,7 @@ from . import arithmetic as ar
 from . import indexing, inplace
 from .methods import Methods
 from .operators import Operators
+from .reading import Reading, lost
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 UNARY: dict[
@@ -100,18 +101,7 @@ def _walk(nested: Any) -> Iterator[Any]:
             yield item
 
 
-def lost(x: Array, what: str) -> ConversionError:
-    """The error of a conversion that would lose the derivative of ``x``."""
-    return ConversionError(
-        f"{what} of a value that carries a derivative (float64 and alike outside of wengert can't "
-        "hold it, so it would be lost). To read the number use x.item(), x.tolist() or x.numpy(). "
-        "To go on differentiating, write: np.sin(x) for math.sin(x); np.stack([x, y]) for "
-        "np.array([x, y]); x itself for np.asarray(x); y = np.zeros_like(x, shape=...) before "
-        "y[i] = ... for a plain np.zeros"
-    )
-
-
-class Array(Operators, Methods, Box):
+class Array(Reading, Operators, Methods, Box):
     """An array of wengert: NumPy's operators, methods and functions work on it, and it may carry a
     derivative.
 
@@ -165,6 +155,16 @@ class Array(Operators, Methods, Box):
     def __getitem__(self, index: Any) -> Any:
         template, arrays = indexing.split_index(index)
         result = interpret.bind(indexing.getitem, self, *arrays, index=template)
+        if arrays and indexing.picks(arrays) and result.shape:
+            return view(
+                self,
+                result,
+                indexing.getitem,
+                {"index": template},
+                operator.itemgetter(indexing.at_zero(template)),
+                lambda base, new: inplace.store(base, new, template, arrays),
+                operands=arrays,
+            )
         if arrays or inplace.is_scalar(self) or (not result.shape and Ellipsis not in template):
             return result
         return view(
@@ -239,73 +239,6 @@ class Array(Operators, Methods, Box):
         """Sort in place along ``axis``."""
         self[...] = np.sort(self, axis=axis, kind=kind)
 
-    # --- conversions: reading is explicit, nothing is lost silently -------------------------------
-
-    def _holds_derivative(self) -> bool:
-        """Whether a conversion to plain NumPy would lose something: not of a value that is a
-        constant on every level, as integers are.
-        """
-        self.refresh()
-        box: Any = self
-        while isinstance(box, Box):
-            if box._node is not None and not box._owner.observes:
-                return True
-            box = box._value
-        return False
-
-    def _read(self, what: str, convert: Callable[[Any], Any] = np.asarray) -> Any:
-        """``convert`` of the plain value below all levels; raises under ``vmap``, where there is no
-        one value. An owner that observes is told.
-        """
-        self.refresh()
-        box: Any = self
-        watched = None
-        while isinstance(box, Box):
-            if box._node is BATCHED:
-                raise UnsupportedError(
-                    f"{what} under vmap: every example has its own value. Write "
-                    "np.where(condition, a, b) or wengert.cond for a branch, and "
-                    "wengert.while_loop or a fixed number of steps for a loop"
-                )
-            if box._owner.observes:
-                watched = box
-            box = box._value
-        result = convert(box)
-        if watched is not None:
-            watched._owner.observe(watched, convert, result)
-        return result
-
-    def __bool__(self) -> bool:
-        return self._read("bool(x), which `if`, `while`, `and`, `or` ask for,", truth)  # type: ignore[no-any-return]
-
-    def __index__(self) -> int:
-        return self._read("an array as an index or count", whole_number)  # type: ignore[no-any-return]
-
-    def __int__(self) -> int:
-        return self._read("int(x)", truncated)  # type: ignore[no-any-return]
-
-    def __float__(self) -> float:
-        if self._holds_derivative():
-            raise lost(self, "float(x), or an assignment into a plain array,")
-        return float(self.item())
-
-    def __complex__(self) -> complex:
-        if self._holds_derivative():
-            raise lost(self, "complex(x)")
-        return complex(self.item())
-
-    def item(self, *index: int) -> Any:
-        """The one element (or the one at ``index``) as a Python scalar, without its derivative."""
-        return self._read("x.item()", lambda value: np.asarray(value).item(*index))
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python scalars, without their derivatives."""
-        return self._read("x.tolist()", lambda value: np.asarray(value).tolist())
-
-    def numpy(self) -> np.ndarray:
-        """The value as a read-only copy, without its derivative."""
-        return self._read("x.numpy()", read_only)  # type: ignore[no-any-return]
-
     def __len__(self) -> int:
         if not self.shape:
             raise DtypeError("len() of a 0-dimensional array")
@@ -323,42 +256,6 @@ class Array(Operators, Methods, Box):
 
     def __round__(self, digits: int = 0) -> Any:
         return np.round(self, digits)
-
-    # --- text -------------------------------------------------------------------------------------
-
-    def _shown(self) -> Any:
-        """The plain value, for text; an owner that observes is told."""
-        self.refresh()
-        box: Any = self
-        while isinstance(box, Box):
-            if box._owner.observes:
-                box._owner.observe(box, None, None)
-            box = box._value
-        return box
-
-    def __format__(self, spec: str) -> str:
-        value = self._shown()
-        if np.ndim(value) == 0 and self._node is not BATCHED:
-            return format(np.asarray(value).item(), spec)
-        return format(str(self), spec) if spec else str(self)
-
-    def __str__(self) -> str:
-        return str(self._shown())
-
-    def __repr__(self) -> str:
-        inner = self._shown()
-        body = (
-            repr(inner)
-            if type(inner) in PYTHON_SCALARS
-            else np.array2string(np.asarray(inner), separator=", ", prefix="Array(")
-        )
-        notes = (
-            []
-            if type(inner) in PYTHON_SCALARS or self.dtype == np.float64
-            else [f"dtype={self.dtype}"]
-        )
-        notes += self._owner.notes(self)
-        return f"Array({', '.join([body, *notes])})"
 
     # --- dynamic graphs: the owner says what they mean --------------------------------------------
 
@@ -421,40 +318,6 @@ class Array(Operators, Methods, Box):
         return function(*args)
 
 
-def truth(value: Any) -> bool:
-    """``bool`` of an array with one element."""
-    if np.size(value) != 1:
-        raise ConversionError(
-            f"the truth value of an array with {np.size(value)} elements is ambiguous: use "
-            "x.any() or x.all()"
-        )
-    return bool(value)
-
-
-def whole_number(value: Any) -> int:
-    """An integer as Python's indices and ranges take it."""
-    if np.asarray(value).dtype.kind not in "iu" or np.ndim(value):
-        raise ConversionError(
-            f"an index must be an integer, got {np.asarray(value).dtype}{list(np.shape(value))}; "
-            "use int(x.item())"
-        )
-    return int(value)
-
-
-def truncated(value: Any) -> int:
-    """``int`` of an array with one element."""
-    if np.size(value) != 1:
-        raise ConversionError(f"int(x) of an array with {np.size(value)} elements")
-    return int(np.asarray(value).item())
-
-
-def read_only(value: Any) -> np.ndarray[Any, Any]:
-    """A copy that can't be written into."""
-    copy = np.array(value)
-    copy.flags.writeable = False
-    return copy
-
-
 def make(owner: Any, value: Any, node: Any) -> Array:
     """A handle of interpreter ``owner``."""
     array: Array = object.__new__(Array)
@@ -466,16 +329,17 @@ class View(Array):
     """A handle on a part of, or another look at, the array of another handle.
 
     It refreshes when its base was written into, and a write into it is a write into its base.
-    ``_forward``: the primitive and parameters that make it of its base; ``_undo(base, new)`` writes
-    new content back; ``_index``: where it is an index; ``_look``: the same on a plain array, for
-    the strides, which are asked for when a view of the view is made.
+    ``_forward``: the primitive and parameters that make it of its base and ``_operands``;
+    ``_undo(base, new)`` writes new content back; ``_index``: where it is an index; ``_look``: the
+    same on a plain array, for the strides, which are asked for when a view of the view is made.
     """
 
-    __slots__ = ("_base", "_forward", "_index", "_look", "_seen", "_undo")
+    __slots__ = ("_base", "_forward", "_index", "_look", "_operands", "_seen", "_undo")
     _base: Any
     _forward: tuple[Primitive, dict[str, Any]]
     _index: Any
     _look: Callable[[Any], Any]
+    _operands: tuple[Any, ...]
     _seen: int
     _strides: tuple[int, ...]
     _undo: Callable[[Any, Any], None]
@@ -487,7 +351,7 @@ class View(Array):
         if version != self._seen:
             primitive, params = self._forward
             with interpret.under(self._owner):
-                fresh = self._owner.process(primitive, (base,), params)
+                fresh = self._owner.process(primitive, (base, *self._operands), params)
             self._value, self._node, self._seen = fresh._value, fresh._node, version
             self._version = getattr(self, "_version", 0) + 1
 
@@ -501,9 +365,10 @@ def view(
     undo: Any,
     index: Any = None,
     certain: bool = True,
+    operands: tuple[Any, ...] = (),
 ) -> Any:
-    """``result``, which is ``primitive`` of ``base``, as a view of it where NumPy makes one, else
-    as it is.
+    """``result``, which is ``primitive`` of ``base`` (and ``operands``), as a view of it where
+    NumPy makes one, else as it is.
 
     ``function`` does the same to a plain array; where that may have to copy, and then raises
     ``ValueError``, it is not ``certain``.
@@ -523,6 +388,7 @@ def view(
     handle: View = object.__new__(View)
     handle._owner, handle._value, handle._node = result._owner, result._value, result._node
     handle._base, handle._forward, handle._index = base, (primitive, params), index
+    handle._operands = operands
     handle._look, handle._seen = function, getattr(base, "_version", 0)
     if strides is not None:
         handle._strides = strides

@@ -103,6 +103,16 @@ def join_index(template: Template, arrays: Sequence[Any]) -> Any:
     return tuple(arrays[entry.number] if type(entry) is Slot else entry for entry in template)
 
 
+def picks(arrays: Sequence[Any]) -> bool:
+    """Whether each index array is a handle on one integer, with which NumPy makes a view."""
+    return all(isinstance(a, Box) and not a.shape and a.dtype.kind in "iu" for a in arrays)
+
+
+def at_zero(template: Template) -> Template:
+    """The index with 0 in place of each array: of the same shape where all are single integers."""
+    return tuple(0 if type(entry) is Slot else entry for entry in template)
+
+
 def is_basic(template: Template) -> bool:
     """Whether the index makes a view in NumPy."""
     return not any(type(entry) is Slot for entry in template)

@@ -151,16 +151,15 @@ def fitted(what: str, name: str, expected: Any, value: Any) -> Any:
             f"{what}: {name} is {_told(value)}, and {_told(expected)} is part of the graph; build "
             "another graph for another value, or one with an Aval in its place"
         )
-    kind = type(value)
-    if kind in PYTHON_SCALARS and not expected.weak and not expected.shape:
-        if np.can_cast(kind, expected.dtype, "same_kind"):
-            return expected.dtype.type(value)
-    elif kind in SCALARS or isinstance(value, Box | np.ndarray):
+    if type(value) in SCALARS or isinstance(value, Box | np.ndarray):
         got = aval_of(value)
         if agree(expected, got) and got.weak == expected.weak:
             return value
         if got.shape != expected.shape:
             raise ShapeError(f"{what}: {name} is {got}, expected {expected}")
+        if got.weak and not expected.weak and np.can_cast(got.dtype, expected.dtype, "same_kind"):
+            boxed = isinstance(value, Box)
+            return value.astype(expected.dtype) if boxed else expected.dtype.type(value)
     raise DtypeError(
         f"{what}: {name} is {describe(value)}, expected {_wanted(expected)}"
         + (f"; write {name}.astype({expected.dtype})" if hasattr(value, "astype") else "")

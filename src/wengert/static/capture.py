@@ -1,9 +1,9 @@
 """``compile``: static graphs from functions as they are.
 
-A call is recorded while it runs, twice; when the two recordings agree, later calls replay them. What
-is new (other types, other objects, a branch not seen yet) is recorded when it comes; where recording
-can't follow, the function runs eagerly and says so once. Layer: ``static``; ``reach.py`` finds what
-a call depends on, ``recording.py`` records it, ``paths.py`` keeps what was recorded.
+A call is recorded while it runs, twice; when the two recordings agree, later calls replay them.
+What is new (other types, other objects, a branch not seen yet) is recorded when it comes; where
+recording can't follow, the function runs eagerly and says so once. Layer: ``static``; ``reach.py``
+finds what a call depends on, ``recording.py`` records it, ``paths.py`` keeps what was recorded.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ import numpy as np
 from ..control import derived
 from ..control.call import call
 from ..core import interpret, tree
-from ..core.box import BATCHED, Box, innermost
+from ..core.box import innermost
 from ..core.errors import CaptureWarning, UnsupportedError, WengertError
 from ..core.execute import executable
 from ..core.interpret import bind
 from ..core.program import Program
 from ..differentiate.dynamic import ROOT, Cut
 from .cause import called_at, cause, marks, raised_at
+from .checker import Checker
 from .explain import Explanation, explain
-from .finish import Finish
 from .passes import optimise
 from .paths import Node, Paths
-from .reach import Checker, Reach, Refused, Transformed
+from .reach import Reach
 from .recorded import PathGraph, graphs_of
 from .recorder import Capture
-from .recording import Escaped, Recording, record
+from .recording import Recording, record
+from .refusal import Escaped, Refused, Transformed
 
 RAISED = (ValueError, TypeError, IndexError, ArithmeticError, WengertError)
 LIMIT = 32  # paths: a function with more runs eagerly
@@ -210,9 +211,7 @@ class Compiled:
                     return variant.straight.finish.apply(given, found[1])
         return self._record(args, kwargs, records)
 
-    def _replay(
-        self, variant: Variant, found: Any, args: Any, kwargs: Any, records: bool
-    ) -> Any:
+    def _replay(self, variant: Variant, found: Any, args: Any, kwargs: Any, records: bool) -> Any:
         counts = self.counts
         if self.every and (counts["replayed"] + 1) % self.every == 0 and variant.pure:
             return self._checked(variant, found, args, kwargs)
@@ -232,7 +231,8 @@ class Compiled:
         eager = self.function(*args, **kwargs)
         if result is not MISS and not agree(result, eager):
             raise UnsupportedError(
-                f"compile(check={self.every}): {self!r} gives {result!r:.200}, eagerly {eager!r:.200}"
+                f"compile(check={self.every}): {self!r} gives {result!r:.200}, "
+                f"eagerly {eager!r:.200}"
             )
         return eager
 
@@ -355,7 +355,6 @@ class Compiled:
 
         return call_under(self, args, kwargs)
 
-
     def prepared(self, args: Any, kwargs: Any, again: bool = False) -> Variant | None:
         """The variant for plain arguments, recorded (once more) if need be; None where there is no
         pure one: with effects, or refused.
@@ -416,8 +415,8 @@ def compile(
     """``f`` as a static graph: recorded while it runs, optimised, then replayed.
 
     Any function that runs eagerly may be compiled: with ``if`` and ``while`` on values, ``grad``,
-    ``backward()``, changes in place, modules and optimisers. What ``f`` reaches (arguments, closure,
-    globals, ``self``) is looked at in every call; what is new is recorded when it comes.
+    ``backward()``, changes in place, modules and optimisers. What ``f`` reaches (arguments,
+    closure, globals, ``self``) is looked at in every call; what is new is recorded when it comes.
 
     Args:
         f: the function; left out, ``compile`` is a decorator with options.
@@ -427,8 +426,8 @@ def compile(
         limit: how many different paths are recorded before the function runs eagerly.
 
     Returns:
-        A ``Compiled``, called as ``f``. ``.graphs`` lists what was recorded, ``.explain()`` says why,
-        and what became of it.
+        A ``Compiled``, called as ``f``. ``.graphs`` lists what was recorded, ``.explain()`` says
+        why, and what became of it.
 
     Warns:
         CaptureWarning: once, if the function can't be a static graph, with the reason.

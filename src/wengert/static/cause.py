@@ -22,6 +22,7 @@ from ..core.source import OURS, user_line
 from .places import MISSING
 from .reach import NUMBERS, SIMPLE, Reach
 
+WIDEST = 72  # characters of a line of the user's
 ARGUMENT = re.compile(r"\bargument (\d+)")
 
 
@@ -121,6 +122,7 @@ def code_at(line: str) -> str:
     """``train.py:12: `if loss > best:```, as far as the text can be had."""
     file, _, number = line.rpartition(":")
     text = linecache.getline(file, int(number)).strip() if number.isdigit() else ""
+    text = text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
     return f"{short(line)}: `{text}`" if text else short(line)
 
 

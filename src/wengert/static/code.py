@@ -53,7 +53,9 @@ def names_of(code: CodeType) -> Names:
             matches = matches or instruction.opname == "MATCH_CLASS"
             if instruction.opname in ("LOAD_GLOBAL", "STORE_GLOBAL", "LOAD_NAME", "DELETE_GLOBAL"):
                 of_globals.add(name)
-            elif type(name) is str and ("ATTR" in instruction.opname or "METHOD" in instruction.opname):
+            elif type(name) is str and (
+                "ATTR" in instruction.opname or "METHOD" in instruction.opname
+            ):
                 attributes.add(name)
         attributes.update(const for const in part.co_consts if type(const) is str)
     made = code.co_filename == "<string>"  # the methods of dataclasses are

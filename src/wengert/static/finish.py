@@ -25,16 +25,16 @@ from ..ops.array import make
 class Output(NamedTuple):
     """One value of a result or an effect.
 
-    ``kind``: ``value`` (number ``index`` among the path's values, NumPy's), ``python`` (the same as
-    Python's number), ``array`` (as an ``Array``), ``view`` (functions ``value`` of a target), ``released`` (an ``Array`` whose graph a ``backward`` has used up,
-    made by primitive ``value``), ``attached``
-    (an ``Array`` on the dynamic graph), ``object`` (number ``index`` among the targets: an argument
-    is handed back as it is), ``again`` (output number ``index`` once more), ``fixed`` (``value``
+    ``kind``: ``value`` (``number`` among the path's values, NumPy's), ``python`` (the same as
+    Python's number), ``array`` (as an ``Array``), ``view`` (functions ``value`` of a target),
+    ``released`` (an ``Array`` whose graph a ``backward`` has used up, made by primitive ``value``),
+    ``attached`` (an ``Array`` on the dynamic graph), ``object`` (``number`` among the targets: an
+    argument is handed back as it is), ``again`` (output ``number`` once more), ``fixed`` (``value``
     itself).
     """
 
     kind: str
-    index: int = 0
+    number: int = 0
     value: Any = None
 
 
@@ -103,7 +103,7 @@ class Finish:
     def apply(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:
         """Commit the effects and give the result."""
         if self.simple:
-            return values[self.outputs[0].index]
+            return values[self.outputs[0].number]
         if self.overwrites or self.constants:
             written = [targets[i] for i in self.overwrites]
             values = [
@@ -126,10 +126,11 @@ class Finish:
         if len(mine) != len(others) or self.targets != other.targets:
             return "it has other effects"
         for a, b in zip(mine, others, strict=True):
-            if a.kind != b.kind or a.index != b.index:
+            if a.kind != b.kind or a.number != b.number:
                 return "a result is of another kind"
             if a.kind == "fixed" and a.value is not b.value and not _equal(a.value, b.value):
-                return f"a result is {describe(b.value)} and was {describe(a.value)}, or another object"
+                was = describe(a.value)
+                return f"a result is {describe(b.value)} and was {was}, or another object"
         for (kind, target, _, key, path), other_commit in zip(
             self.commits, other.commits, strict=True
         ):
@@ -189,11 +190,10 @@ def _content(target: Any, key: Any, value: Any) -> None:
     old = target._value
     if isinstance(value, Box):
         value = innermost(value)
-    if type(old) is np.ndarray:
-        if type(value) is not np.ndarray or value.strides != old.strides:
-            new = np.empty_like(old)
-            np.copyto(new, value)
-            value = new
+    if type(old) is np.ndarray and (type(value) is not np.ndarray or value.strides != old.strides):
+        new = np.empty_like(old)
+        np.copyto(new, value)
+        value = new
     target._value = value
     target._version = getattr(target, "_version", 0) + 1
 

@@ -50,7 +50,6 @@ class Node:
         self.masked = False  # whether a shape in it follows from values
         self.run: Callable[..., Sequence[Any]] = _not_planned
 
-
     @cached_property
     def differentiable(self) -> Program:
         """The program as transformations get it."""
@@ -184,9 +183,7 @@ class Paths:
             return f"{new.primitive.name} {where} has other parameters"
         return ""
 
-    def _same_atom(
-        self, was: Atom, now: Atom, names: dict[Var, Var], recording: Recording
-    ) -> bool:
+    def _same_atom(self, was: Atom, now: Atom, names: dict[Var, Var], recording: Recording) -> bool:
         if isinstance(was, Literal) or isinstance(now, Literal):
             return (
                 isinstance(was, Literal)
@@ -317,7 +314,9 @@ def _alike(a: Program, b: Program) -> bool:
 
 
 def _told(was: Any, now: Any) -> str:
-    return f"{getattr(now, 'value', now)!r:.60} in one call, {getattr(was, 'value', was)!r:.60} before"
+    return (
+        f"{getattr(now, 'value', now)!r:.60} in one call, {getattr(was, 'value', was)!r:.60} before"
+    )
 
 
 def bits_equal(a: Any, b: Any) -> bool:
@@ -363,7 +362,8 @@ def equal(a: Any, b: Any) -> bool:
 def _fields(record: Any) -> Iterable[str]:
     if is_dataclass(record):
         return [one.name for one in fields(record)]
-    return getattr(type(record), "__slots__", None) or vars(record)
+    names: Iterable[str] = getattr(type(record), "__slots__", None) or vars(record)
+    return names
 
 
 def _cells(function: Any) -> tuple[Any, ...]:

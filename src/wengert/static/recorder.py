@@ -24,10 +24,11 @@ from ..core.program import Atom, Equation, Literal, Var, shape_follows_value
 from ..core.source import user_line
 from ..differentiate.dynamic import ROOT, Root
 from ..differentiate.record import Recorder, read
-from ..differentiate.tape import Leaf, leaf
+from ..differentiate.tape import Leaf
+from ..ops.arithmetic import stop_gradient
 from ..ops.array import Array, View, make, normal
-from .reach import Refused
-
+from ..ops.fitting import fit
+from .refusal import Refused
 
 ERRORS = (ValueError, TypeError, IndexError)
 MASKED = frozenset({"getitem", "nonzero"})  # see shape_follows_value
@@ -76,7 +77,7 @@ class Capture(Recorder):
     dynamic graph on top.
     """
 
-    __slots__ = ("backward", "guarded", "segments", "spoke")
+    __slots__ = ("guarded", "segments", "spoke", "swept")
     observes = True
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -85,7 +86,7 @@ class Capture(Recorder):
         self.equations = self.segments[0].equations
         self.guarded: set[tuple[Var, str, Any]] = set()
         self.spoke = False  # whether a value was printed
-        self.backward = False  # whether a gradient was accumulated
+        self.swept = False  # whether a gradient was accumulated
 
     def observe(self, box: Box, convert: Callable[[Any], Any] | None, result: Any) -> None:
         if convert is None:
@@ -212,13 +213,10 @@ class CaptureRoot(Root):
         return interpret.origin_of(self.function, self.what) if self.function else "compile"
 
     def accumulate(self, node: Leaf, g: Any) -> None:
-        """Add ``g`` to the gradient of a leaf; to derivatives it is a constant, as it is eagerly."""
-        from ..ops.arithmetic import stop_gradient
-        from ..ops.fitting import fit
-
+        """Add ``g`` to the gradient of a leaf; to derivatives it is a constant, as eagerly."""
         if node in self.foreign:
             raise Refused("backward() goes on into the graph that an argument comes from")
-        self.capture.backward = True
+        self.capture.swept = True
         g = fit(g, node)
         if isinstance(g, Box) and g._owner is self.capture:
             with interpret.under(self.capture):

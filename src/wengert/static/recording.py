@@ -25,9 +25,10 @@ from ..differentiate.sweep import RELEASED
 from ..ops.array import View
 from .finish import Commit, Finish, Output
 from .places import Cell, Field, Place
-from .reach import Reach, Refused
+from .reach import Reach
 from .recorder import Capture, CaptureRoot, Segment, line_of
-from .swap import Swap, Unsettled, change
+from .refusal import Escaped, Refused, Unsettled
+from .swap import Swap, change
 
 LOCK = threading.RLock()  # while one thread records, no other may: arrays are swapped
 SETTING = (type(None), bool, str)
@@ -120,7 +121,7 @@ class Reading:
             self.finish,
             self.values,
             unsettled,
-            backward=self.capture.backward,
+            backward=self.capture.swept,
         )
 
     def _originals(self) -> dict[int, str]:
@@ -228,13 +229,11 @@ class Reading:
 
     def _place(self, place: Place, now: Any) -> None:
         output = self._result(now, -1) if id(now) in self.originals else self._output(now)
-        kind = "cell" if isinstance(place, Cell) else "field" if isinstance(place, Field) else "place"
+        kind = (
+            "cell" if isinstance(place, Cell) else "field" if isinstance(place, Field) else "place"
+        )
         target = self.finish.target(place.code or self.swap.reach.constant(place.container))
         self.finish.commits.append(Commit(kind, target, output, place.key, place.path))
-
-
-class Escaped(Exception):
-    """A value of the recording outlives it; the call has been undone, and is to run eagerly."""
 
 
 def release(root: CaptureRoot, capture: Capture) -> str:

@@ -23,8 +23,9 @@ from ..core.program import Var
 from ..differentiate.tape import Leaf, leaf
 from ..ops.array import Array, View
 from .places import MISSING, Element, Field, Item, Place
-from .reach import Input, Reach, Refused
+from .reach import Input, Reach
 from .recorder import Capture, CaptureRoot, type_of
+from .refusal import Refused, Unsettled
 
 
 class Swap:
@@ -67,9 +68,11 @@ class Swap:
         """
         root = self.root
         if name == "isinstance":
-            return lambda value, kinds: isinstance(value, kinds) if type(
-                value
-            ) not in HANDLES else issubclass(type_of(value, root), kinds)
+            return lambda value, kinds: (
+                isinstance(value, kinds)
+                if type(value) not in HANDLES
+                else issubclass(type_of(value, root), kinds)
+            )
         return lambda value, *more: type(value, *more) if more else type_of(value, root)
 
     def _lift(self, one: Input, box: Array) -> None:
@@ -105,7 +108,7 @@ class Swap:
         parts = [self._swapped(value, i, part) for i, part in enumerate(value)]
         if all(new is old for new, old in zip(parts, value, strict=True)):
             return value
-        return tuple(parts) if kind is tuple else kind._make(parts)  # type: ignore[attr-defined]
+        return tuple(parts) if kind is tuple else kind._make(parts)
 
     # --- afterwards ------------------------------------------------------------------------------
 
@@ -190,15 +193,17 @@ class Swap:
 
     def undo(self) -> None:
         """Put everything back, effects included: as if the function had not run."""
-        for path, container, before in self.reach.structures:
+        for _, container, before in self.reach.structures:
             if isinstance(container, list):
                 container[:] = before
             elif isinstance(container, deque):
                 container.clear()
                 container.extend(before)
             elif isinstance(container, dict):
-                for key in container.keys() - before.keys() - set(
-                    self.reach.scratch.get(id(container), ())
+                for key in (
+                    container.keys()
+                    - before.keys()
+                    - set(self.reach.scratch.get(id(container), ()))
                 ):
                     del container[key]
                 container.update(before)
@@ -206,9 +211,9 @@ class Swap:
                 container.clear()
                 container.update(before)
         for place, before in self.reach.places:
-            if not isinstance(place, Element) and before is not MISSING:
-                if place.get() is not before:
-                    place.set(before)
+            fixed = isinstance(place, Element) or before is MISSING
+            if not fixed and place.get() is not before:
+                place.set(before)
         self._contents_back()
         for _, generator, state in self.states:
             restore_state(generator, state)
@@ -226,14 +231,12 @@ class Swap:
 HANDLES = (Array, View)
 
 
-class Unsettled(Exception):
-    """An effect that a static graph can't have, but that may have been the first call's only."""
-
-
 def same(a: Any, b: Any) -> bool:
     """Whether two simple values are one."""
-    return type(a) is type(b) and isinstance(a, int | float | complex | str | bytes) and (
-        a == b or a != a
+    return (
+        type(a) is type(b)
+        and isinstance(a, int | float | complex | str | bytes)
+        and (a == b or a != a)
     )
 
 

@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import interpret, tree
+from ..core import tree
 from ..core.box import BATCHED, Box
 from ..differentiate.dynamic import ROOT
 from .finish import Finish
-from .paths import Node
-from .reach import Refused, Transformed
-from .recording import record
 
 if TYPE_CHECKING:
     from .capture import Compiled, Variant

@@ -1,0 +1,204 @@
+"""What code and objects reach: a function its closure, defaults and globals; a class its data and
+methods; an object its attributes, as far as reached code names them.
+
+Functions are followed by structure, so that a closure made anew for each call is the same; objects
+by identity, but for records. Layer: ``static``; parts of ``Reach``.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .code import CLOCKS, CONTENT, by_user, names_of, users_class, users_module
+from .places import Cell, ClassField, Field, Item, Place
+from .refusal import Refused
+
+if TYPE_CHECKING:
+    from .reach import Reach
+
+DESCRIPTORS = (
+    types.FunctionType,
+    types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+    classmethod,
+    staticmethod,
+    property,
+)
+
+
+def function(reach: Reach, value: Any, name: str, place: Place) -> None:
+    code = value.__code__
+    reach.line(f"type({name}) is not FunctionType or {name}.__code__ is not {reach.constant(code)}")
+    inside(reach, value, name)
+
+
+def inside(reach: Reach, value: types.FunctionType, name: str) -> None:
+    """What a function closes over, its defaults, and the globals that it names."""
+    code, label = value.__code__, value.__name__
+    for i, (cell, free) in enumerate(zip(value.__closure__ or (), code.co_freevars, strict=True)):
+        reach.visit(Cell(cell, "", free, f"{name}.__closure__[{i}]"))
+    if value.__defaults__:
+        reach.visit(Field(value, "__defaults__", f"{label}.__defaults__", name))
+    if value.__kwdefaults__:
+        reach.visit(Field(value, "__kwdefaults__", f"{label}.__kwdefaults__", name))
+    wrapped = value.__dict__.get("__wrapped__")
+    if "registry" in vars(value) and "dispatch" in vars(value):
+        raise Refused(f"{label} dispatches on the type of its argument")
+    if wrapped is not None and not by_user(code.co_filename):
+        reach.visit(Item(value.__dict__, "__wrapped__", label, f"{name}.__dict__"))
+    if by_user(code.co_filename):
+        _own_attributes(reach, value, name)
+        code_of(reach, code, value.__globals__)
+
+
+def _own_attributes(reach: Reach, value: types.FunctionType, name: str) -> None:
+    """What stands on the function itself: ``step.mode = "train"``."""
+    content, code = vars(value), f"{name}.__dict__"
+    if not content:
+        reach.line(code)
+        return
+    reach.line(f"len({code}) != {len(content)}")
+    reach.structures.append((value.__name__, content, dict(content)))
+    reach.instances.append((value, code, value.__name__, content, set()))
+
+
+def code_of(reach: Reach, code: types.CodeType, namespace: dict[str, Any]) -> None:
+    """The globals that a user's function names, and those of the functions inside it."""
+    names = names_of(code)
+    reach.attributes |= names.attributes
+    if "random" in names.attributes and "np.random" not in dict(reach.generators):
+        reach.generators.append(("np.random", np.random.mtrand._rand))
+    reach.everything = reach.everything or bool(CONTENT & (names.globals | names.attributes))
+    known = reach.constant(namespace)
+    if names.matches:
+        raise Refused(
+            f"{code.co_name} asks for the class of a value in a way that recording "
+            "can't answer (match, or __class__)"
+        )
+    for asked in ("isinstance", "type"):
+        if asked in names.globals and asked not in namespace:
+            reach.asking.append((namespace, asked))
+    for name in sorted(names.globals):
+        if name in namespace:
+            if (id(namespace), name) not in reach.globals:
+                reach.globals.add((id(namespace), name))
+                reach.visit(Item(namespace, name, name, known))
+            clock(reach, namespace[name], names.attributes, name)
+        elif name in ("open", "input"):
+            raise Refused(f"it calls {name}()")
+
+
+def clock(reach: Reach, value: Any, attributes: frozenset[str], name: str) -> None:
+    module = value.__name__ if isinstance(value, types.ModuleType) else ""
+    if module in CLOCKS:
+        functions = CLOCKS[module]
+        if called := attributes if functions is None else attributes & functions:
+            raise Refused(f"it calls {module}.{sorted(called)[0]}, whose result changes unseen")
+    if isinstance(value, types.ModuleType) and users_module(value):
+        for key in sorted(attributes & vars(value).keys()):
+            if (id(value), key) not in reach.globals:
+                reach.globals.add((id(value), key))
+                reach.visit(Item(vars(value), key, f"{name}.{key}", reach.constant(vars(value))))
+
+
+def method(reach: Reach, value: Any, name: str, place: Place) -> None:
+    reach.line(f"type({name}) is not MethodType")
+    reach.visit(Field(value, "__func__", place.path, name))
+    reach.visit(Field(value, "__self__", "self", name))
+
+
+def partial_of(reach: Reach, value: Any, name: str, place: Place) -> None:
+    reach.line(f"type({name}) is not {reach.constant(partial)}")
+    for key in ("func", "args", "keywords"):
+        reach.visit(Field(value, key, f"{place.path}.{key}", name))
+
+
+def opaque(reach: Reach, value: Any, name: str, place: Place) -> None:
+    """What is as it is: identity says all."""
+    reach.line(f"{name} is not {reach.constant(value)}")
+    module, label = getattr(value, "__module__", None), getattr(value, "__name__", "")
+    clock = CLOCKS.get(module) if isinstance(module, str) else None
+    if isinstance(value, types.BuiltinFunctionType) and clock and label in clock:
+        raise Refused(f"it calls {module}.{label}, whose result changes unseen")
+
+
+def class_of(reach: Reach, value: Any, name: str, place: Place) -> None:
+    """A class: its data, and the code of its methods."""
+    opaque(reach, value, name, place)
+    class_content(reach, value)
+
+
+def class_content(reach: Reach, kind: type) -> None:
+    for base in kind.__mro__:
+        if base is object or base in reach.classes:
+            continue
+        reach.classes.add(base)
+        for key, content in list(vars(base).items()):
+            function = getattr(content, "__func__", getattr(content, "fget", content))
+            if isinstance(function, types.FunctionType):
+                if by_user(function.__code__.co_filename):
+                    inside(reach, function, reach.constant(function))
+                    reach.methods.append((base, key, content))
+            elif (
+                not key.startswith("__")
+                and not isinstance(content, DESCRIPTORS)
+                and _users(base)
+                and not isinstance(content, types.GetSetDescriptorType)
+            ):
+                reach.visit(ClassField(base, key, f"{base.__name__}.{key}", reach.constant(base)))
+
+
+def object_of(reach: Reach, value: Any, name: str, place: Place) -> None:
+    """An object by identity, with its attributes."""
+    inside = getattr(type(value), "__wengert_reach__", None)
+    if inside is not None:  # a compiled function says what is in it
+        reach.line(f"{name} is not {reach.constant(value)}")
+        inner = inside(value)
+        reach.value(inner, reach.constant(inner), place)
+        return
+    if hasattr(type(value), "__next__"):
+        raise Refused(
+            f"{place.path} is an iterator ({type(value).__name__}), whose next value "
+            "can't be foreseen"
+        )
+    structural = _is_record(type(value)) and (
+        place.path.startswith("argument ") or type(value).__dataclass_params__.frozen
+    )
+    known = name if structural else reach.constant(value)
+    reach.line(
+        f"type({name}) is not {reach.constant(type(value))}"
+        if structural
+        else f"{name} is not {known}"
+    )
+    class_content(reach, type(value))
+    path = place.path or type(value).__name__
+    content = getattr(value, "__dict__", None)
+    if isinstance(content, dict):
+        code = f"{name}.__dict__" if structural else reach.constant(content)
+        reach.line(f"len({code}) != {len(content)}")
+        scratch = getattr(type(value), "__wengert_scratch__", ())
+        reach.scratch[id(content)] = scratch
+        held = {key: one for key, one in content.items() if key not in scratch}
+        reach.structures.append((path, content, held))
+        reach.instances.append((value, code, path, content, set()))
+    for base in type(value).__mro__:
+        slots = vars(base).get("__slots__", ())
+        for key in (slots,) if isinstance(slots, str) else slots:
+            if _users(base) and key != "__weakref__" and key != "__dict__":
+                reach.visit(Field(value, key, f"{path}.{key}", known))
+
+
+def _users(kind: type) -> bool:
+    """Whether the user wrote this class."""
+    module = sys.modules.get(kind.__module__)
+    return module is None or users_module(module)
+
+
+def _is_record(kind: type) -> bool:
+    """Whether objects of ``kind`` are records of the user's, new ones for every call."""
+    return hasattr(kind, "__dataclass_fields__") and users_class(kind)
