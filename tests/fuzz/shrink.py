@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -25,7 +26,9 @@ SECONDS = 20.0
 def failure(program: Program, name: str) -> Mismatch | None:
     """How the program fails in a mode; None where it does not, or does not even run on NumPy."""
     try:
-        trial = Trial(program)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of candidates like 1.0[0]
+            trial = Trial(program)
         finite = all(np.all(np.isfinite(part)) for part in trial.oracle(0)[0])
     except Exception:
         return None

@@ -24,7 +24,7 @@ SLOW = {"jax"}
 def test_composed_programs_agree_in_every_mode(part, seeds):
     modes = [name for name in MODES if name not in SLOW]
     tally = run_seeds(range(3 * len(seeds))[part::PARTS], modes)
-    assert tally.mismatches == 0, "\n\n".join(report for _, report in tally.reports)
+    assert tally.mismatches == 0, "\n\n".join(tally.reports())
 
 
 def test_the_draw_is_the_same_every_time():

@@ -1,6 +1,7 @@
 """Why a call was recorded: what it reaches that no earlier call reached, in the user's words.
 
-``marks`` notes for every place what stands there, ``cause`` finds the first place that differs from
+``marks`` notes for every place what stands there, for that is done in every recording as cheaply as
+it can be; ``cause`` finds the first place that differs from
 the recording that is most alike. Layer: ``static``.
 """
 
@@ -16,23 +17,47 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.box import Box
-from ..core.errors import describe
 from ..core.names import parameter_names
 from ..core.source import OURS, user_line
 from .places import MISSING
 from .reach import NUMBERS, SIMPLE, Reach
 
+VALUES = (*SIMPLE, *NUMBERS, np.generic)
+CONTAINERS = (tuple, list, dict, set, frozenset)
 WIDEST = 72  # characters of a line of the user's
 ARGUMENT = re.compile(r"\bargument (\d+)")
 
 
 class Mark(NamedTuple):
-    """What stands at a place: in words, and who it is where that counts."""
+    """What stands at a place.
+
+    Attributes:
+        path: the place.
+        detail: what was noted, as cheaply as possible; ``text`` says it.
+        identity: who it is, where that counts.
+        same: the place where the same object was found before.
+    """
 
     path: str
-    text: str
+    detail: tuple[Any, ...]
     identity: int = 0
-    same: str = ""  # the place where the same object was found before
+    same: str = ""
+
+    @property
+    def text(self) -> str:
+        """What stands there, in words."""
+        kind, *rest = self.detail
+        if kind in ("array", "Array"):
+            dtype, shape, more = rest
+            told = f"{np.dtype(dtype)}[{', '.join(map(str, shape))}]"
+            if kind == "Array":
+                return f"Array {told}" + (" with a graph" if more else "")
+            return told + (f" with strides {more}" if more else "")
+        if kind == "value":
+            return "nothing" if rest[0] is MISSING else f"{rest[0]!r:.60}"
+        if kind == "variable":
+            return str(rest[0].__name__)
+        return f"a {rest[0].__name__}" + (f" of {rest[1]}" if rest[1] is not None else "")
 
 
 def marks(reach: Reach) -> list[Mark]:
@@ -41,33 +66,24 @@ def marks(reach: Reach) -> list[Mark]:
     seen: dict[int, str] = {}
     found = []
     for place, value in reach.places:
-        if value is MISSING or isinstance(value, (*SIMPLE, *NUMBERS, np.generic)):
-            told = type(value).__name__ if place.path in variables else simple_text(value)
-            found.append(Mark(place.path, told))
+        path = place.path
+        if isinstance(value, VALUES) or value is MISSING:
+            variable = path in variables
+            found.append(Mark(path, ("variable", type(value)) if variable else ("value", value)))
             continue
-        same = seen.setdefault(id(value), place.path)
-        same = "" if same == place.path else same
-        if isinstance(value, np.ndarray | Box):
-            found.append(Mark(place.path, array_text(value), 0, same))
-        elif isinstance(value, tuple | list | dict | set | frozenset):
-            kind = type(value).__name__
-            found.append(Mark(place.path, f"a {kind} of {len(value)}", 0, same))
+        same = seen.setdefault(id(value), path)
+        same = "" if same is path else same
+        if isinstance(value, np.ndarray):
+            strides = None if value.flags.c_contiguous else value.strides
+            found.append(Mark(path, ("array", value.dtype, value.shape, strides), 0, same))
+        elif isinstance(value, Box):
+            detail = "Array", value.dtype, value.shape, value._node is not None
+            found.append(Mark(path, detail, 0, same))
+        elif isinstance(value, CONTAINERS):
+            found.append(Mark(path, ("object", type(value), len(value)), 0, same))
         else:
-            found.append(Mark(place.path, f"a {type(value).__name__}", id(value), same))
+            found.append(Mark(path, ("object", type(value), None), id(value), same))
     return found
-
-
-def simple_text(value: Any) -> str:
-    """A number, a text, a setting."""
-    return "nothing" if value is MISSING else f"{value!r:.60}"
-
-
-def array_text(value: Any) -> str:
-    """The type of an array, with what compiled programs depend on besides."""
-    if not isinstance(value, Box):
-        text = describe(value)
-        return text if value.flags.c_contiguous else f"{text} with strides {value.strides}"
-    return f"Array {describe(value)}" + (" with a graph" if value._node is not None else "")
 
 
 def cause(known: Iterable[Sequence[Mark]], new: Sequence[Mark], function: Any) -> str:
@@ -90,7 +106,7 @@ def differences(old: Sequence[Mark], new: Sequence[Mark]) -> list[str]:
         was = before.pop(mark.path, None)
         if was is None:
             told.append(f"{mark.path} is new: {mark.text}")
-        elif was.text != mark.text:
+        elif was.detail != mark.detail and was.text != mark.text:
             told.append(f"{mark.path} is {mark.text} and was {was.text}")
         elif was.identity != mark.identity:
             told.append(f"{mark.path} is another object, {mark.text}")

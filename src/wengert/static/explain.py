@@ -47,6 +47,7 @@ class Explanation:
         history: the cause of every recording so far, those included that were given up.
         variables: Python's numbers that became variables when they changed.
         fixed: numbers that can't be variables: each value has its own recording.
+        impure: whether it has effects, and so runs as it is under transformations.
     """
 
     origin: str
@@ -56,6 +57,7 @@ class Explanation:
     history: tuple[str, ...]
     variables: tuple[str, ...]
     fixed: tuple[str, ...]
+    impure: bool
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -67,6 +69,8 @@ class Explanation:
         yield f"calls: {counted(self.counts)}"
         if self.reason:
             yield f"runs eagerly: {self.reason}"
+        if self.impure:
+            yield "runs as it is under grad, jvp and vmap: it has effects, or can't be recorded there"
         if self.variables:
             yield f"variables, for they change: {', '.join(self.variables)}"
         if self.fixed:
@@ -105,6 +109,8 @@ def _size(segment: Any, seen: set[Any]) -> str:
     before, after = len(segment.original.equations), len(segment.runs.equations)
     if segment.node in seen:
         return f"{equations(after)}, as above"
+    if not before:
+        return "nothing to compute"
     waits = "" if segment.confirmed else "; recorded once, to be confirmed by another call"
     return f"{equations(before)} recorded, {after} after the passes{waits}"
 
@@ -132,6 +138,7 @@ def explain(compiled: Compiled) -> Explanation:
         tuple(compiled.history),
         tuple(sorted(spoken(path, function) for path in compiled.dynamic - compiled.fixed)),
         tuple(sorted(spoken(path, function) for path in compiled.fixed)),
+        compiled.impure,
     )
 
 

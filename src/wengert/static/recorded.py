@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import describe
 from ..core.program import Atom, Names, Program
 from .cause import code_at, spoken
 from .finish import Finish
@@ -174,11 +173,11 @@ def ends_of(finish: Finish, function: Any) -> list[str]:
     names = [f"v{i}" for i in range(len(finish.atoms))]
     for commit in reversed(finish.commits):
         if commit.output.kind in VALUES:
-            names[commit.output.index] = spoken(commit.path, function)
+            names[commit.output.number] = spoken(commit.path, function)
     steps = finish.treedef.paths()
     for output, path in reversed(list(zip(finish.outputs, steps, strict=True))):
         if output.kind in VALUES:
-            names[output.index] = "y" + "".join(f"[{step!r}]" for step in path)
+            names[output.number] = "y" + "".join(f"[{step!r}]" for step in path)
     return [name if names.index(name) == i else f"{name} ({i})" for i, name in enumerate(names)]
 
 
@@ -191,13 +190,17 @@ def signature(paths: Paths) -> str:
 
 def guard_text(guard: Guard, key: Any) -> str:
     """``holds where train.py:12: `if loss > best:` reads True``; ``key``: what it read there."""
-    if key == guard.key:
-        result = guard.result
-        told = describe(result) if isinstance(result, np.ndarray) else f"{result!r:.60}"
-    else:
-        told = f"{key[1] if isinstance(key, tuple) and isinstance(key[0], str) else key!r:.60}"
     what = "has shape" if guard.convert is np.shape else "reads"
-    return f"holds where {code_at(guard.line) or 'Python'} {what} {told}"
+    return f"holds where {code_at(guard.line) or 'Python'} {what} {key_text(key)}"
+
+
+def key_text(key: Any) -> str:
+    """What Python read, from the key that ``as_key`` made of it."""
+    if isinstance(key, tuple) and key and isinstance(key[0], str):
+        if len(key) == 3:
+            return f"{np.dtype(key[0])}{list(key[1])}"
+        return f"{key[1]:.60}"
+    return f"{key!r:.60}"
 
 
 def _function_of(eqn: Any) -> str:
