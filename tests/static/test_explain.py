@@ -155,7 +155,10 @@ def test_causes_are_in_the_users_words():
     assert made.explain().history[-1].startswith("net.training is False and was True")
     with wg.no_grad():
         made(np.ones(3))
-    assert made.explain().history[-1].startswith("it runs under no_grad, or no more")
+    assert made.explain().history[-1].startswith("it runs under no_grad or no more")
+    net.scale = 2.0
+    made(np.ones(3))
+    assert made.explain().history[-1].startswith("net.scale is 2.0 and was 2 ")
 
 
 def test_another_object_is_named():
@@ -281,3 +284,37 @@ def test_methods_explain_themselves():
         model.predict(np.ones(2))
     assert "x: float64[2]" in str(model.predict.explain())
     assert model.predict.graphs[0].inputs.keys() == {"x", "self.w"}
+
+
+def test_effects_under_a_transformation_are_told():
+    class Counter:
+        count = wg.array(0.0)
+
+    def f(x):
+        Counter.count += 1.0
+        return np.sum(x * x)
+
+    compiled = wg.compile(f)
+    wg.grad(compiled)(np.ones(2))
+    assert "runs as it is under grad" in str(compiled.explain())
+
+
+def keyed(x):
+    n = int(x[0])
+    values = x.tolist()
+    held = x.numpy()
+    some = x[x > 0]
+    return np.sum(x[:n]) + values[0] + held.sum() + np.sum(some)
+
+
+def test_guards_say_what_was_read():
+    made = wg.compile(keyed, strict_capture=True)
+    for first in (1.0, 1.0, 2.0, 2.0):
+        made(wg.array([first, 2.0, -3.0]))
+    told = [[segment.guard for segment in graph.segments] for graph in made.graphs]
+    line = r"holds where test_explain.py:\d+: `.*` "
+    texts = sorted([re.sub(line, "", guard) for guard in guards] for guards in told)
+    assert texts == [
+        ["reads 1", "reads [1.0, 2.0, -3.0]", "reads float64[3]", "has shape (2,)", ""],
+        ["reads 2", "reads [2.0, 2.0, -3.0]", "reads float64[3]", "has shape (2,)", ""],
+    ]

@@ -1,8 +1,8 @@
 """Why a call was recorded: what it reaches that no earlier call reached, in the user's words.
 
-``marks`` notes for every place what stands there, for that is done in every recording as cheaply as
-it can be; ``cause`` finds the first place that differs from
-the recording that is most alike. Layer: ``static``.
+``marks`` notes for every place what stands there, as cheaply as it can be, for that is a part of
+every recording; ``cause`` finds the first place that differs from the recording that is most alike.
+Layer: ``static``.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def marks(reach: Reach) -> list[Mark]:
         path = place.path
         if isinstance(value, VALUES) or value is MISSING:
             variable = path in variables
-            found.append(Mark(path, ("variable", type(value)) if variable else ("value", value)))
+            found.append(
+                Mark(path, ("variable", type(value)) if variable else ("value", value, type(value)))
+            )
             continue
         same = seen.setdefault(id(value), path)
         same = "" if same is path else same
@@ -93,7 +95,7 @@ def cause(known: Iterable[Sequence[Mark]], new: Sequence[Mark], function: Any) -
         return "the first call"
     told = min(candidates, key=len)
     if not told:
-        return "it runs under no_grad, or no more"
+        return "it runs under no_grad or no more, or its arrays share memory in another way"
     more = f", and {len(told) - 1} more" if len(told) > 1 else ""
     return spoken(told[0], function) + more
 

@@ -70,7 +70,7 @@ class Explanation:
         if self.reason:
             yield f"runs eagerly: {self.reason}"
         if self.impure:
-            yield "runs as it is under grad, jvp and vmap: it has effects, or can't be recorded there"
+            yield "runs as it is under grad, jvp and vmap: it has effects, or can't be recorded"
         if self.variables:
             yield f"variables, for they change: {', '.join(self.variables)}"
         if self.fixed:
