@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     if args.explain:
         console.print(f"\n{static.compiled.explain()}", markup=False, soft_wrap=True)
     if args.draw:
-        console.print(f"the step's graph is in {static.graph.draw(args.draw)}", soft_wrap=True)
+        path = static.graph.draw(args.draw, parameters=("optimizer.parameters",))
+        console.print(f"the step's graph is in {path}", soft_wrap=True)
     return 0
 
 

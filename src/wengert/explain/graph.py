@@ -21,6 +21,7 @@ from .notation import number, operation, value_text
 from .tangent_list import local_partial
 from .trace import Trace
 
+LONG = 40  # characters of a label and the name of a result on one line
 KINDS = ("input", "parameter", "constant", "operation", "result")
 
 
@@ -153,13 +154,20 @@ def _of_program(program: Program, parameters: Sequence[str], ends: Mapping[Any, 
 
     def enter(var: Var, label: str, kind: str) -> None:
         kind = "result" if var in program.outputs and kind == "operation" else kind
-        label = f"{label} = {ends[var]}" if var in ends else label
+        below = str(var.aval)
+        if var in ends and len(label) + len(ends[var]) < LONG:
+            label = f"{label} = {ends[var]}"
+        elif var in ends:  # a box shows only the beginning of a long label
+            below = f"{below} = {ends[var]}"
         keys[var] = len(graph.nodes)
-        graph.nodes.append(GraphNode(keys[var], label, str(var.aval), kind))
+        graph.nodes.append(GraphNode(keys[var], label, below, kind))
 
     for var in program.constants:
         enter(var, names[var], "constant")
+    read = {*program.outputs, *(atom for eqn in program.equations for atom in eqn.inputs)}
     for var in program.inputs:
+        if ends and var not in read:  # a static graph takes what it only replaces
+            continue
         label = f"{names[var]} = {var.name}" if var.name else names[var]
         enter(var, label, _input_kind(var.name, parameters))
     for eqn in program.equations:

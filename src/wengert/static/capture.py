@@ -97,7 +97,7 @@ class Variant:
         if ended is None:
             return MISS
         finish, given = ended
-        if len(finish.places) != len(targets):
+        if not finish.in_order:
             targets = [targets[i] for i in finish.places]
         return finish.apply(given, targets)
 

@@ -64,6 +64,7 @@ class Finish:
     targets: list[str] = field(default_factory=list)
     constants: frozenset[int] = frozenset()  # values that are the program's own: given as copies
     places: list[int] = field(default_factory=list)  # of the targets, among those of all paths
+    in_order: bool = True  # whether the first of those are the targets, one by one
 
     def number(self, atom: Atom) -> int:
         """The number of ``atom`` among the values."""

@@ -219,6 +219,7 @@ class Paths:
             if target not in self.targets:
                 self.targets.append(target)
         finish.places = [self.targets.index(target) for target in finish.targets]
+        finish.in_order = finish.places == list(range(len(finish.places)))
 
     # --- planning --------------------------------------------------------------------------------
 

@@ -159,13 +159,14 @@ def names_of(paths: Paths, nodes: Sequence[Node]) -> Names:
 
 
 def whole_program(paths: Paths, nodes: Sequence[Node]) -> Program:
-    """A path as one program, its guards left out."""
+    """A path as one program, without its guards and what only stops derivatives."""
     equations = tuple([eqn for node in nodes for eqn in node.equations or ()])
     finish = nodes[-1].finish
     assert finish is not None
     read = {*finish.atoms, *(atom for eqn in equations for atom in eqn.inputs)}
     constants = {var: value for var, value in paths.constants.items() if var in read}
-    return Program(paths.inputs, equations, tuple(finish.atoms), constants, paths.name)
+    program = Program(paths.inputs, equations, tuple(finish.atoms), constants, paths.name)
+    return without_stops(program)
 
 
 def ends_of(finish: Finish, function: Any) -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 from ..core import tree
 from ..core.box import BATCHED, Box
 from ..differentiate.dynamic import ROOT
-from .finish import Finish
+from .finish import Finish, Output, wrapped
 
 if TYPE_CHECKING:
     from .capture import Compiled, Variant
@@ -91,6 +91,8 @@ def result_of(finish: Finish, values: Sequence[Any], targets: Sequence[Any]) -> 
     for kind, index, fixed in finish.outputs:
         if kind == "object":
             results.append(targets[index])
+        elif kind == "view":
+            results.append(wrapped(Output(kind, index, fixed), values, targets, results))
         elif kind == "again":
             results.append(results[index])
         elif kind == "fixed":
