@@ -47,7 +47,7 @@ class Node:
         self.optimise: Optimise = _same
         self.picks: dict[Any, tuple[int, ...]] = {}
         self.cause = ""
-        self.masked = False  # whether a shape in it follows from values
+        self.masked = False  # whether a shape in it, or its derivative, follows from values
         self.run: Callable[..., Sequence[Any]] = _not_planned
 
     @cached_property
@@ -259,7 +259,7 @@ class Paths:
         node.needs, node.original, node.optimise = needs, program, optimise
         vars(node).pop("differentiable", None)
         node.program = optimise(without_stops(program))
-        node.masked = any(map(shape_follows_value, node.equations))
+        node.masked = any(map(_masked, node.equations))
         node.run = prepare(node.program)
 
     def _constants_of(self, equations: Sequence[Equation], outputs: Sequence[Atom]) -> Any:
@@ -292,6 +292,14 @@ class Paths:
             values = [given[i] for i in node.picks[key]]
             node = child
         return None
+
+
+def _masked(eqn: Equation) -> bool:
+    """Whether a shape in the equation, or in its derivative, follows from values: reads and writes
+    of as many elements as a mask selects.
+    """
+    booleans = (atom.aval.dtype.kind == "b" for atom in eqn.inputs[1:])
+    return shape_follows_value(eqn) or (eqn.primitive.name == "setitem" and any(booleans))
 
 
 def without_stops(program: Program) -> Program:
