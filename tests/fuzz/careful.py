@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 
 from .draw import LARGEST, Draft, Rejected
-from .program import MASKS, POSITIONS, WRITES_ARGUMENTS, Arguments, copied, leaves
+from .program import (
+    MASKS,
+    POSITIONS,
+    WRITES_ARGUMENTS,
+    WRITES_SCALARS,
+    Arguments,
+    copied,
+    leaves,
+)
 from .templates import SHAPES
 
 
@@ -169,6 +177,8 @@ class Careful(Draft):
         if operator == "/=":
             value = f"(1.5 + np.sin({value}))"
         self.castable(f"{target} {operator[0]} ({value})", name)
+        if not self.names[name].ndim:
+            self.traits.add(WRITES_SCALARS)
         self.run(f"{target} {operator} {value}")
 
     def out(self) -> None:

@@ -13,7 +13,16 @@ import numpy as np
 import wengert as wg
 from wengert.differentiate.record import transcribe
 
-from .program import WRITES_ARGUMENTS, Arguments, Program, copied, kind, leaves, numbers
+from .program import (
+    WRITES_ARGUMENTS,
+    WRITES_SCALARS,
+    Arguments,
+    Program,
+    copied,
+    kind,
+    leaves,
+    numbers,
+)
 from .trial import LOSS, Mismatch, Trial, mode, repeatable, straight
 
 
@@ -141,8 +150,8 @@ print([(f(**a), wg.grad(g)(a)) for a in inputs])"""
 def vectorised(trial: Trial) -> None:
     """``vmap`` of results and gradient is a loop over the examples."""
     arrays = [leaf for leaf in leaves(trial.program.inputs[0]) if isinstance(leaf, np.ndarray)]
-    if not arrays or not straight(trial.program):
-        return
+    if not arrays or not straight(trial.program) or WRITES_SCALARS in trial.program.traits:
+        return  # an example without axes is a scalar there, which has no place to write into
     stack, axes, rows = stacked(trial.program)
 
     def both(arguments: Arguments) -> Any:

@@ -22,6 +22,7 @@ BRANCHES = "branches on values"
 MASKS = "has shapes that depend on values"
 POSITIONS = "indexes with computed positions"
 HOLDS_SCALARS = "holds values without axes"
+WRITES_SCALARS = "writes into arrays without axes"
 WRITES_ARGUMENTS = "writes into its arguments"
 
 

@@ -4,10 +4,15 @@ The suite of programs beside this file says which programs stay native; here is 
 show.
 """
 
+import array
 import gc
+import logging
+import re
 import threading
 import tracemalloc
 import warnings
+import weakref
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -332,3 +337,72 @@ def test_a_compiled_function_does_not_keep_its_arguments():
         compiled(x)
     held = [o for o in gc.get_referrers(x) if type(o) is not dict or "x" not in o]
     assert not [o for o in held if isinstance(o, list | tuple | dict)]
+
+
+# --- what is behind the names of a function -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value", [object(), threading.Lock(), logging.getLogger(), re.compile("a"), Decimal(2)]
+)
+def test_objects_that_are_what_they_are(value):
+    compiled = wg.compile(lambda x, given=value: x * 2 if given is value else x)
+    for _ in range(4):
+        np.testing.assert_array_equal(compiled(A), 2 * A)
+    assert compiled.counts["replayed"] == 2
+
+
+@pytest.mark.parametrize("value", [bytearray(b"ab"), array.array("d", [2.0]), weakref.ref(A)])
+def test_objects_that_can_change_unseen_are_refused(value):
+    compiled = wg.compile(lambda x: (value, x * 2)[1])
+    (text,) = told(compiled, *[(A,)] * 4)
+    assert "can't be looked at" in text
+
+
+def test_an_attribute_of_the_function_itself():
+    def step(x):
+        return x * 2 if step.mode == "twice" else x
+
+    step.mode = "twice"
+    compiled = wg.compile(step)
+    for _ in range(4):
+        np.testing.assert_array_equal(compiled(A), 2 * A)
+    step.mode = "once"
+    np.testing.assert_array_equal(compiled(A), A)
+
+
+def test_check_compares_effects_too():
+    total = wg.array(np.zeros(3))
+
+    def step(x):
+        total[...] += x
+        x *= 2
+        return total.sum()
+
+    compiled, x = wg.compile(step, check=2), A.copy()
+    for _ in range(8):
+        compiled(x)
+    np.testing.assert_allclose(total.numpy(), A * (2**8 - 1))
+    np.testing.assert_allclose(x, A * 2**8)
+    node = compiled.variants[0].paths.first
+    run = node.run
+    node.run = lambda *values: tuple(y if np.ndim(y) == 0 else 1.01 * y for y in run(*values))
+    with pytest.raises(UnsupportedError, match="please report it"):
+        for _ in range(2):
+            compiled(x)
+
+
+def test_a_replay_does_not_write_into_a_read_only_array():
+    def step(x):
+        x += 1
+        return x.sum()
+
+    compiled = wg.compile(step)
+    for _ in range(4):
+        compiled(A.copy())
+    x = A.copy()
+    x.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compiled(x)
+    np.testing.assert_array_equal(x, A)

@@ -53,6 +53,13 @@ class NotDifferentiable:
         raise UnsupportedError(self.why)
 
 
+@dataclass(frozen=True)
+class NoLowering:
+    """Stands where a scalar description would be; ``why`` says what runs instead."""
+
+    why: str = "its NumPy value runs"
+
+
 class Keep(list[Saver]):
     """What a node keeps, for each set of active inputs (as bits): a function of ``(None, y, *xs)``.
 
@@ -115,7 +122,9 @@ class Primitive:
     selected"; spreads: it hands that mark on to its inputs. calls_user: its value runs a function
     of the user, whose exceptions are the user's own. ufunc: the NumPy ufunc that it is, where it is
     one. fresh: its result is new memory, never a view of an argument. donates: ``value`` takes
-    ``donate=True`` and then writes into its first argument instead of a copy of it.
+    ``donate=True`` and then writes into its first argument instead of a copy of it. lower: ``(e,
+    *xs, **params) -> y`` for one element, written with the emitter ``e`` of machine code; a
+    primitive with a ``ufunc`` gets ``xs`` in the dtypes of NumPy's loop, any other as they are.
     samples: ``rng -> [(args, params), …]`` for the generated tests, where the domain in ``doc``
     does not say it all.
     """
@@ -140,6 +149,7 @@ class Primitive:
     ufunc: Any = None
     fresh: bool = False
     donates: bool = False
+    lower: Callable[..., Any] | NoLowering = NoLowering()
     samples: Callable[..., Any] | None = None
     notation: str = ""
     extra: dict[str, Any] = field(default_factory=dict)

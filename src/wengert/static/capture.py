@@ -12,113 +12,28 @@ import functools
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..control import derived
-from ..control.call import call
 from ..core import interpret, tree
 from ..core.box import innermost
-from ..core.errors import CaptureWarning, UnsupportedError, WengertError
-from ..core.execute import executable
-from ..core.interpret import bind
+from ..core.errors import CaptureWarning, UnsupportedError
 from ..core.program import Program
 from ..differentiate.dynamic import ROOT, Cut
 from .cause import called_at, cause, marks, raised_at
-from .checker import Checker
 from .explain import Explanation, explain
-from .passes import optimise
-from .paths import Node, Paths
+from .finish import Finish
 from .reach import Reach
 from .recorded import PathGraph, graphs_of
 from .recorder import Capture
 from .recording import Recording, record
 from .refusal import Escaped, Refused, Transformed
+from .variant import RAISED, Variant
 
-RAISED = (ValueError, TypeError, IndexError, ArithmeticError, WengertError)
 LIMIT = 32  # paths: a function with more runs eagerly
 PATIENCE = 3  # calls with effects that may have been the first call's only
-
-
-class Variant:
-    """What was recorded for one signature.
-
-    Attributes:
-        reach: the signature.
-        records: whether it was recorded outside of ``no_grad``.
-        paths: the recordings.
-        cause: why it was recorded, in words.
-    """
-
-    def __init__(self, reach: Reach, records: bool, name: str) -> None:
-        self.records, self.cause = records, ""
-        self.key, self.numbers = reach.key(), {p: v for p, (_, v) in reach.numbers.items()}
-        self.paths = Paths(name)
-        self.marks = marks(reach)
-        self.attached = False
-        self.writes = False
-        self.pure = True
-        self.straight: Any = None  # the one node, where a call is one confirmed segment
-        self.check: Checker = lambda args, kwargs: None
-        self.get: Checker = self.check
-
-    def enter(self, recording: Recording, reach: Reach, strict: bool) -> str:
-        """Add a recording; what it contradicts, in words."""
-        finish = recording.finish
-        told = self.paths.enter(recording)
-        if told:
-            return told
-        self.attached = self.attached or finish.attached
-        self.pure = self.pure and not finish.commits and not recording.backward
-        self.writes = self.writes or any(c.kind in ("copy", "content") for c in finish.commits)
-        first = self.paths.first
-        if not first.confirmed:
-            return ""  # there is nothing to replay yet
-        self.check = reach.checker(self.paths.targets, self.attached, self.writes)
-        self.get = reach.getter(self.paths.targets)
-        self.paths.plan(lambda program: self._optimised(program, strict), executable)
-        single = first.confirmed and first.finish is not None and not self.attached
-        self.straight = first if single else None
-        return ""
-
-    def _optimised(self, program: Program, strict: bool) -> Program:
-        return optimise(program, strict=strict)[0]
-
-    def replay(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:
-        """The result of a call with these values of the inputs; ``MISS`` where nothing fitting has
-        been recorded.
-        """
-        try:
-            ended = self.paths.follow(values, call_node if self.attached else run_node)
-        except RAISED:
-            return MISS  # the recording of the call raises it where the user sees its line
-        if ended is None:
-            return MISS
-        finish, given = ended
-        if not finish.in_order:
-            targets = [targets[i] for i in finish.places]
-        return finish.apply(given, targets)
-
-
-MISS = object()
-derived.optimise = lambda program: optimise(program)[0]
-
-
-def run_node(node: Node, values: Sequence[Any]) -> Sequence[Any]:
-    """A segment on plain values."""
-    return node.run(*values)
-
-
-def call_node(node: Node, values: Sequence[Any]) -> Sequence[Any]:
-    """A segment on handles: one equation to whoever owns them. Where shapes follow from values no
-    derivative can be had before the run: then equation by equation.
-    """
-    if node.masked:
-        return node.differentiable.run(*values)
-    result: Sequence[Any] = bind(call, *values, program=node.differentiable)
-    return result
 
 
 class Compiled:
@@ -213,28 +128,30 @@ class Compiled:
 
     def _replay(self, variant: Variant, found: Any, args: Any, kwargs: Any, records: bool) -> Any:
         counts = self.counts
-        if self.every and (counts["replayed"] + 1) % self.every == 0 and variant.pure:
-            return self._checked(variant, found, args, kwargs)
-        result = variant.replay(*found)
-        if result is MISS:
+        ended = variant.follow(found[0])
+        if ended is None:
             return self._record(args, kwargs, records)
+        finish, given = ended
+        targets = [found[1][i] for i in finish.places]
         counts["replayed"] += 1
+        if self.every and counts["replayed"] % self.every == 0:
+            return self._checked(finish, given, targets, args, kwargs)
+        result = finish.apply(given, targets)
         if variant is not self.variants[0]:
             self.variants.remove(variant)
             self.variants.insert(0, variant)
         return result
 
-    def _checked(self, variant: Variant, found: Any, args: Any, kwargs: Any) -> Any:
-        """A replay that is compared with eager execution."""
-        self.counts["replayed"] += 1
-        result = variant.replay(*found)
-        eager = self.function(*args, **kwargs)
-        if result is not MISS and not agree(result, eager):
+    def _checked(self, finish: Finish, given: Any, targets: Any, args: Any, kwargs: Any) -> Any:
+        """The eager call, results and effects compared with what the graph gives."""
+        expected = finish.result(given, targets), finish.effects(given)
+        result = self.function(*args, **kwargs)
+        if not agree(expected, (result, finish.seen(targets))):
             raise UnsupportedError(
-                f"compile(check={self.every}): {self!r} gives {result!r:.200}, "
-                f"eagerly {eager!r:.200}"
+                f"compile(check={self.every}): {self!r} gives {expected!r:.300}, eagerly "
+                f"{(result, finish.seen(targets))!r:.300}; please report it"
             )
-        return eager
+        return result
 
     # --- recording -------------------------------------------------------------------------------
 

@@ -61,13 +61,20 @@ class Source:
         return known
 
     def checker(
-        self, targets: Iterable[str] = (), handles: bool = False, writes: bool = True
+        self,
+        targets: Iterable[str] = (),
+        handles: bool = False,
+        writes: bool = True,
+        written: Iterable[str] = (),
     ) -> Checker:
         """A function of ``(args, kwargs)``: None where anything differs, else the plain values of
         the inputs (with ``handles`` the ``Array`` itself where it has a graph), and the objects
-        that ``targets`` write. ``writes``: whether it matters which arrays share memory.
+        that ``targets`` write. ``writes``: whether it matters which arrays share memory;
+        ``written``: those of NumPy's that must be writeable.
         """
-        return self._compiled(self.lines + (self.aliasing if writes else []), targets, handles)
+        lines = self.lines + (self.aliasing if writes else [])
+        lines += [f"if not {name}.flags.writeable: return None" for name in sorted(written)]
+        return self._compiled(lines, targets, handles)
 
     def getter(self, targets: Iterable[str] = ()) -> Checker:
         """As ``checker``, but nothing is checked: for arguments that are handles themselves."""

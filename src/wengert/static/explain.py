@@ -18,7 +18,8 @@ from .passes_text import equations
 from .recorded import PathGraph, graphs_of
 
 if TYPE_CHECKING:
-    from .capture import Compiled, Variant
+    from .capture import Compiled
+    from .variant import Variant
 
 PLACE = re.compile(r"\S+\.py:\d+")
 CALLED = re.compile(r"it (?:calls|draws random numbers from) ([\w.]+)")

@@ -111,13 +111,33 @@ class Finish:
                 np.array(value) if i in self.constants or _shares(value, written) else value
                 for i, value in enumerate(values)
             ]
-        results: list[Any] = []
-        for output in self.outputs:
-            results.append(wrapped(output, values, targets, results))
+        results = self._results(values, targets)
         for commit in self.commits:
             value = wrapped(commit.output, values, targets, results)
             COMMITS[commit.kind](targets[commit.target], commit.key, value)
         return tree.unflatten(self.treedef, results)
+
+    def _results(self, values: Sequence[Any], targets: Sequence[Any]) -> list[Any]:
+        results: list[Any] = []
+        for output in self.outputs:
+            results.append(wrapped(output, values, targets, results))
+        return results
+
+    def result(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:
+        """The result alone, nothing committed."""
+        return tree.unflatten(self.treedef, self._results(values, targets))
+
+    def effects(self, values: Sequence[Any]) -> list[Any]:
+        """What would be written into arrays, as copies."""
+        return [
+            np.array(innermost(values[commit.output.number]))
+            for commit in self.commits
+            if commit.kind in SEEN
+        ]
+
+    def seen(self, targets: Sequence[Any]) -> list[Any]:
+        """What has been written into arrays: as ``effects``."""
+        return [innermost(targets[commit.target]) for commit in self.commits if commit.kind in SEEN]
 
     def differs(self, other: Finish) -> str:
         """In what the same path of another recording ends differently; empty if in nothing."""
@@ -215,6 +235,7 @@ def _cell(target: Any, key: Any, value: Any) -> None:
     target.cell_contents = value
 
 
+SEEN = ("copy", "content")  # effects on arrays
 COMMITS = {
     "copy": _copy,
     "content": _content,

@@ -7,7 +7,16 @@ by identity, but for records. Layer: ``static``; parts of ``Reach``.
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import fractions
+import io
+import logging
+import operator
+import pathlib
+import re
 import sys
+import threading
 import types
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,6 +30,28 @@ from .refusal import Refused
 if TYPE_CHECKING:
     from .reach import Reach
 
+IMMUTABLE = (  # objects that are what they are, or that are there to be written to
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    datetime.tzinfo,
+    decimal.Decimal,
+    fractions.Fraction,
+    logging.Logger,
+    operator.attrgetter,
+    operator.itemgetter,
+    operator.methodcaller,
+    pathlib.PurePath,
+    re.Pattern,
+    types.BuiltinMethodType,
+    types.GenericAlias,
+    types.MappingProxyType,
+    types.MethodDescriptorType,
+    types.MethodWrapperType,
+    types.UnionType,
+    types.WrapperDescriptorType,
+)
+LOCKS = (type(threading.Lock()), type(threading.RLock()))
 DESCRIPTORS = (
     types.FunctionType,
     types.GetSetDescriptorType,
@@ -146,7 +177,7 @@ def class_content(reach: Reach, kind: type) -> None:
                     reach.methods.append((base, key, content))
             elif (
                 not key.startswith("__")
-                and not isinstance(content, DESCRIPTORS)
+                and not _describes(content)
                 and _users(base)
                 and not isinstance(content, types.GetSetDescriptorType)
             ):
@@ -160,6 +191,9 @@ def object_of(reach: Reach, value: Any, name: str, place: Place) -> None:
         reach.line(f"{name} is not {reach.constant(value)}")
         inner = inside(value)
         reach.value(inner, reach.constant(inner), place)
+        return
+    if type(value) in (object, *LOCKS) or isinstance(value, IMMUTABLE) or _only_written(value):
+        reach.line(f"{name} is not {reach.constant(value)}")
         return
     if hasattr(type(value), "__next__"):
         raise Refused(
@@ -175,8 +209,10 @@ def object_of(reach: Reach, value: Any, name: str, place: Place) -> None:
         if structural
         else f"{name} is not {known}"
     )
-    class_content(reach, type(value))
     path = place.path or type(value).__name__
+    if not isinstance(getattr(value, "__dict__", None), dict) and not _slots(type(value)):
+        raise Refused(f"{path} is a {type(value).__name__}, whose content can't be looked at")
+    class_content(reach, type(value))
     content = getattr(value, "__dict__", None)
     if isinstance(content, dict):
         code = f"{name}.__dict__" if structural else reach.constant(content)
@@ -186,11 +222,28 @@ def object_of(reach: Reach, value: Any, name: str, place: Place) -> None:
         held = {key: one for key, one in content.items() if key not in scratch}
         reach.structures.append((path, content, held))
         reach.instances.append((value, code, path, content, set()))
-    for base in type(value).__mro__:
+    for key in _slots(type(value)):
+        reach.visit(Field(value, key, f"{path}.{key}", known))
+
+
+def _describes(content: Any) -> bool:
+    """Whether an entry of a class says how an attribute is reached, rather than being one."""
+    kind = type(content)
+    return isinstance(content, DESCRIPTORS) or (hasattr(kind, "__get__") and not users_class(kind))  # type: ignore[arg-type]
+
+
+def _slots(kind: type) -> list[str]:
+    """The attributes that objects of a class written in Python have without a dict."""
+    found: list[str] = []
+    for base in kind.__mro__:
         slots = vars(base).get("__slots__", ())
-        for key in (slots,) if isinstance(slots, str) else slots:
-            if _users(base) and key != "__weakref__" and key != "__dict__":
-                reach.visit(Field(value, key, f"{path}.{key}", known))
+        found += [slots] if isinstance(slots, str) else slots
+    return [key for key in found if key not in ("__weakref__", "__dict__")]
+
+
+def _only_written(value: Any) -> bool:
+    """Whether ``value`` is an open file that nothing can be read from: it is there to print to."""
+    return isinstance(value, io.IOBase) and (value.closed or not value.readable())
 
 
 def _users(kind: type) -> bool:

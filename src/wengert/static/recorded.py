@@ -26,7 +26,8 @@ Step = tuple[Node, Any]  # a segment, and the key under which its guard leads on
 VALUES = ("value", "python", "array", "released", "attached")  # outputs made of what is computed
 
 if TYPE_CHECKING:
-    from .capture import Compiled, Variant
+    from .capture import Compiled
+    from .variant import Variant
 
 
 class Segment(ProgramGraph):

@@ -17,9 +17,10 @@ from ..core import tree
 from ..core.box import BATCHED, Box
 from ..differentiate.dynamic import ROOT
 from .finish import Finish, Output, wrapped
+from .variant import Variant, call_node
 
 if TYPE_CHECKING:
-    from .capture import Compiled, Variant
+    from .capture import Compiled
 
 
 class NoPath(Exception):
@@ -63,8 +64,6 @@ def plain_value(leaf: Any) -> Any:
 
 def follow(variant: Variant, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run the segments of a variant on handles. Raises ``NoPath`` where none was recorded."""
-    from .capture import call_node
-
     found = variant.get(args, kwargs)
     if found is None:
         raise NoPath

@@ -1,0 +1,98 @@
+"""``Variant``: what was recorded for one signature, and what runs it. Layer: ``static``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..control import derived
+from ..control.call import call
+from ..core.errors import WengertError
+from ..core.execute import executable
+from ..core.interpret import bind
+from ..core.program import Program
+from .cause import marks
+from .checker import Checker
+from .finish import Finish
+from .passes import optimise
+from .paths import Node, Paths
+from .reach import Reach
+from .recording import Recording
+
+RAISED = (ValueError, TypeError, IndexError, ArithmeticError, WengertError)
+
+
+class Variant:
+    """What was recorded for one signature.
+
+    Attributes:
+        reach: the signature.
+        records: whether it was recorded outside of ``no_grad``.
+        paths: the recordings.
+        cause: why it was recorded, in words.
+    """
+
+    def __init__(self, reach: Reach, records: bool, name: str) -> None:
+        self.records, self.cause = records, ""
+        self.key, self.numbers = reach.key(), {p: v for p, (_, v) in reach.numbers.items()}
+        self.paths = Paths(name)
+        self.marks = marks(reach)
+        self.attached = False
+        self.writes = False
+        self.written: set[str] = set()  # arrays of NumPy's, as the checker calls them
+        self.pure = True
+        self.straight: Any = None  # the one node, where a call is one confirmed segment
+        self.check: Checker = lambda args, kwargs: None
+        self.get: Checker = self.check
+
+    def enter(self, recording: Recording, reach: Reach, strict: bool) -> str:
+        """Add a recording; what it contradicts, in words."""
+        finish = recording.finish
+        told = self.paths.enter(recording)
+        if told:
+            return told
+        self.attached = self.attached or finish.attached
+        self.pure = self.pure and not finish.commits and not recording.backward
+        self.writes = self.writes or any(c.kind in ("copy", "content") for c in finish.commits)
+        first = self.paths.first
+        if not first.confirmed:
+            return ""  # there is nothing to replay yet
+        self.written |= {finish.targets[c.target] for c in finish.commits if c.kind == "copy"}
+        self.check = reach.checker(self.paths.targets, self.attached, self.writes, self.written)
+        self.get = reach.getter(self.paths.targets)
+        self.paths.plan(lambda program: self._optimised(program, strict), executable)
+        single = first.confirmed and first.finish is not None and not self.attached
+        self.straight = first if single else None
+        return ""
+
+    def _optimised(self, program: Program, strict: bool) -> Program:
+        return optimise(program, strict=strict)[0]
+
+    def follow(self, values: Sequence[Any]) -> tuple[Finish, Sequence[Any]] | None:
+        """What a call with these values of the inputs ends with, and the values there; None where
+        nothing fitting has been recorded.
+        """
+        try:
+            found: tuple[Finish, Sequence[Any]] | None
+            found = self.paths.follow(values, call_node if self.attached else run_node)
+        except RAISED:
+            return None  # the recording of the call raises it where the user sees its line
+        return found
+
+
+derived.optimise = lambda program: optimise(program)[0]
+
+
+def run_node(node: Node, values: Sequence[Any]) -> Sequence[Any]:
+    """A segment on plain values."""
+    return node.run(*values)
+
+
+def call_node(node: Node, values: Sequence[Any]) -> Sequence[Any]:
+    """A segment on handles: one equation to whoever owns them. Where shapes follow from values no
+    derivative can be had before the run: then equation by equation.
+    """
+    if node.masked:
+        return node.differentiable.run(*values)
+    result: Sequence[Any] = bind(call, *values, program=node.differentiable)
+    return result
