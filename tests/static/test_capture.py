@@ -5,8 +5,10 @@ show.
 """
 
 import array
+import copy
 import gc
 import logging
+import pickle
 import re
 import threading
 import tracemalloc
@@ -406,3 +408,98 @@ def test_a_replay_does_not_write_into_a_read_only_array():
         warnings.simplefilter("ignore")
         compiled(x)
     np.testing.assert_array_equal(x, A)
+
+
+class Net(wg.nn.Module):
+    def __init__(self):
+        self.weight = wg.array(A, requires_grad=True)
+
+    @wg.compile
+    def forward(self, x):
+        return np.sum(self.weight * self.scaled(x))
+
+    @wg.compile
+    def scaled(self, x):
+        return x * 2
+
+
+def test_compiled_methods_of_modules_and_their_copies():
+    net = Net()
+    for _ in range(4):
+        assert net(B).item() == pytest.approx(2 * A @ B)
+    twin = copy.deepcopy(net)
+    with wg.no_grad():
+        twin.weight[...] = 0
+    for other in (twin, pickle.loads(pickle.dumps(twin)), copy.copy(twin)):
+        for _ in range(4):
+            assert other(B).item() == 0
+    assert net(B).item() == pytest.approx(2 * A @ B)
+    gradient = wg.grad(lambda model: model(B))(net).weight
+    np.testing.assert_allclose(gradient.numpy(), 2 * B)
+
+
+def test_an_object_with_compiled_methods_can_be_collected():
+    net = Net()
+    for _ in range(4):
+        net(B)
+    reference = weakref.ref(net)
+    del net
+    gc.collect()
+    assert reference() is None
+
+
+def test_a_compiled_function_copies_and_pickles():
+    compiled = wg.compile(f, strict=True)
+    compiled(A)
+    for twin in (
+        copy.copy(compiled),
+        copy.deepcopy(compiled),
+        pickle.loads(pickle.dumps(compiled)),
+    ):
+        assert twin.strict
+        for _ in range(3):
+            assert_same(twin(A), f(A))
+
+
+def test_a_method_compiled_in_the_constructor():
+    class Trainer:
+        def __init__(self):
+            self.w = np.ones(3)
+            self.step = wg.compile(self._step)
+
+        def _step(self, x):
+            self.w = self.w * x
+            return self.w.sum()
+
+    trainer, w = Trainer(), np.ones(3)
+    for k in range(6):
+        w = w * (A + k)
+        np.testing.assert_allclose(trainer.step(A + k), w.sum())
+    assert trainer.step.counts["replayed"] == 4
+
+
+def test_threads_that_record_at_once():
+    weights = np.array([2.0, 3.0, 4.0])
+
+    def step(x):
+        return x * weights if x.sum() > 0 else x - weights
+
+    for _ in range(20):
+        compiled, failures = wg.compile(step), []
+        start = threading.Barrier(4)
+
+        def work(sign, compiled=compiled, failures=failures, start=start):
+            start.wait()
+            for _ in range(6):
+                x = sign * A
+                want = x * weights if x.sum() > 0 else x - weights
+                if not np.array_equal(compiled(x), want):
+                    failures.append(x)
+
+        threads = [threading.Thread(target=work, args=(s,)) for s in (1.0, -1.0, 1.0, -1.0)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+        assert not compiled.reason

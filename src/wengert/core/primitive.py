@@ -60,6 +60,9 @@ class NoLowering:
     why: str = "its NumPy value runs"
 
 
+NOT_LOWERED = NoLowering()
+
+
 class Keep(list[Saver]):
     """What a node keeps, for each set of active inputs (as bits): a function of ``(None, y, *xs)``.
 
@@ -149,7 +152,7 @@ class Primitive:
     ufunc: Any = None
     fresh: bool = False
     donates: bool = False
-    lower: Callable[..., Any] | NoLowering = NoLowering()
+    lower: Callable[..., Any] | NoLowering = NOT_LOWERED
     samples: Callable[..., Any] | None = None
     notation: str = ""
     extra: dict[str, Any] = field(default_factory=dict)

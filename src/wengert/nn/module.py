@@ -264,7 +264,11 @@ class _Structure:
                 if _is_leaf(item)
             )
         own = {"_keys", "_roles", *self.keys}
-        self.static = {key: value for key, value in attributes.items() if key not in own}
+        self.static = {
+            key: value
+            for key, value in attributes.items()
+            if key not in own and not key.startswith("__wengert_")  # compiled methods
+        }
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Structure) or self.kind is not other.kind:

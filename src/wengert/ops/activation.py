@@ -52,6 +52,7 @@ def _sigmoid_slope(y: Any) -> Any:
 sigmoid: Primitive = elementwise(
     name="sigmoid",
     value=_sigmoid_value,
+    lower=lambda e, x: e.function("sigmoid", e.cast(x, e.dtype)),
     partials=(lambda y: _sigmoid_slope(y),),
     doc=Doc("1 / (1 + exp(-x)), elementwise, without overflow.", source="DLMF 4.2"),
 )

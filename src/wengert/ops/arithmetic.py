@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.aval import Aval
 from ..core.box import PYTHON_SCALARS
-from ..core.primitive import Doc, Interval, NotDifferentiable, Primitive
+from ..core.primitive import NOT_LOWERED, Doc, Interval, NoLowering, NotDifferentiable, Primitive
 from .families import MINUS_ONE, ONE, absorb, broadcast_infer, elementwise, general, linear
 from .fitting import fit, is_complex
 
@@ -22,6 +22,7 @@ add = elementwise(
     tame=True,
     value=operator.add,
     ufunc=np.add,
+    lower=lambda e, a, b: e.add(a, b),
     partials=(ONE, ONE),
     doc=Doc("Sum, elementwise.", (ANY, ANY)),
     notation="{0} + {1}",
@@ -31,6 +32,7 @@ subtract = elementwise(
     tame=True,
     value=operator.sub,
     ufunc=np.subtract,
+    lower=lambda e, a, b: e.subtract(a, b),
     partials=(ONE, MINUS_ONE),
     doc=Doc("Difference, elementwise.", (ANY, ANY)),
     notation="{0} - {1}",
@@ -40,6 +42,7 @@ multiply = elementwise(
     tame=True,
     value=operator.mul,
     ufunc=np.multiply,
+    lower=lambda e, a, b: e.multiply(a, b),
     partials=(lambda b: b, lambda a: a),
     doc=Doc("Product, elementwise.", (ANY, ANY)),
     notation="{0} * {1}",
@@ -55,6 +58,7 @@ divide = elementwise(
     name="divide",
     value=operator.truediv,
     ufunc=np.divide,
+    lower=lambda e, a, b: e.divide(a, b),
     partials=(lambda b: _inverse(b), lambda y, b: -y / b),
     doc=Doc("Quotient, elementwise.", (ANY, AWAY)),
     notation="{0} / {1}",
@@ -64,6 +68,7 @@ negative = elementwise(
     tame=True,
     value=operator.neg,
     ufunc=np.negative,
+    lower=lambda e, x: e.negative(x),
     partials=(MINUS_ONE,),
     doc=Doc("Negative, elementwise."),
     notation="-{0}",
@@ -73,6 +78,7 @@ positive = elementwise(
     tame=True,
     value=operator.pos,
     ufunc=np.positive,
+    lower=lambda e, x: x,
     partials=(ONE,),
     doc=Doc("Copy, elementwise."),
     notation="+{0}",
@@ -81,6 +87,7 @@ floor_divide = elementwise(
     name="floor_divide",
     value=operator.floordiv,
     ufunc=np.floor_divide,
+    lower=lambda e, a, b: e.floor_divide(a, b),
     partials=(None, None),
     complex=False,
     doc=Doc(
@@ -94,6 +101,7 @@ remainder = elementwise(
     name="remainder",
     value=operator.mod,
     ufunc=np.remainder,
+    lower=lambda e, a, b: e.remainder(a, b),
     partials=(ONE, lambda a, b: -np.floor_divide(a, b)),
     complex=False,
     doc=Doc(
@@ -107,6 +115,7 @@ fmod = elementwise(
     name="fmod",
     value=np.fmod,
     ufunc=np.fmod,
+    lower=lambda e, a, b: e.fmod(a, b),
     partials=(ONE, lambda a, b: -np.trunc(a / b)),
     complex=False,
     doc=Doc(
@@ -136,6 +145,7 @@ power = elementwise(
     name="power",
     value=operator.pow,
     ufunc=np.power,
+    lower=lambda e, a, b: e.power(a, b),
     partials=(_power_base, _power_exponent),
     doc=Doc(
         "a to the power b, elementwise.",
@@ -157,6 +167,7 @@ square = elementwise(
     tame=True,
     value=np.square,
     ufunc=np.square,
+    lower=lambda e, x: e.multiply(x, x),
     partials=(lambda x: 2 * x,),
     doc=Doc("x * x, elementwise."),
     notation="{0} ** 2",
@@ -165,6 +176,7 @@ reciprocal = elementwise(
     name="reciprocal",
     value=np.reciprocal,
     ufunc=np.reciprocal,
+    lower=lambda e, x: e.reciprocal(x),
     partials=(lambda y: -y * y,),
     doc=Doc("1 / x, elementwise.", (AWAY,)),
     notation="1 / {0}",
@@ -176,6 +188,7 @@ absolute = elementwise(
     name="absolute",
     value=operator.abs,
     ufunc=np.absolute,
+    lower=lambda e, x: e.absolute(x),
     partials=(lambda x: np.sign(x),),
     to_real=True,
     doc=Doc("Modulus, elementwise.", (AWAY,), kinks="0 at 0"),
@@ -185,6 +198,7 @@ fabs = elementwise(
     name="fabs",
     value=np.fabs,
     ufunc=np.fabs,
+    lower=lambda e, x: e.absolute(x),
     partials=(lambda x: np.sign(x),),
     complex=False,
     doc=Doc("Absolute value of a real array, elementwise.", (AWAY,), kinks="0 at 0"),
@@ -206,6 +220,7 @@ sign: Primitive = general(
     name="sign",
     value=np.sign,
     ufunc=np.sign,
+    lower=lambda e, x: e.sign(x),
     jvp=lambda y, xs, dxs, params: _turned(y, xs[0], dxs[0]),
     pull=_sign_pull,
     reads=(frozenset({1, 2}),),
@@ -234,6 +249,7 @@ conjugate: Primitive = linear(
     name="conjugate",
     value=np.conjugate,
     ufunc=np.conjugate,
+    lower=lambda e, x: x,
     transpose=lambda i, gy, into, params: np.conjugate(gy),
     batch=lambda xs, batched, size, params: conjugate(*xs),
     infer=broadcast_infer(np.conjugate),
@@ -264,12 +280,23 @@ def _larger(a: Any, b: Any) -> Any:
     return np.where(np.equal(a, b), 0.5, np.greater(a, b))
 
 
-def _extremum(name: str, ufunc: Any, first: Any, second: Any, summary: str) -> Any:
+PLACE_DECIDES = NoLowering("which of two zeros NumPy gives depends on their place")
+
+
+def _extremum(
+    name: str,
+    ufunc: Any,
+    first: Any,
+    second: Any,
+    summary: str,
+    lower: Any = PLACE_DECIDES,
+) -> Any:
     return elementwise(
         name=name,
         value=ufunc,
         ufunc=ufunc,
         partials=(first, second),
+        lower=lower,
         selects=True,
         complex=False,
         doc=Doc(summary, (ANY, ANY), kinks="1/2 to each side of a tie"),
@@ -286,6 +313,7 @@ maximum = _extremum(
     lambda a, b: _larger(a, b),
     lambda a, b: _larger(b, a),
     "The larger element; NaN wins.",
+    lambda e, a, b: e.maximum(a, b),
 )
 minimum = _extremum(
     "minimum",
@@ -293,6 +321,7 @@ minimum = _extremum(
     lambda a, b: _larger(b, a),
     lambda a, b: _larger(a, b),
     "The smaller element; NaN wins.",
+    lambda e, a, b: e.minimum(a, b),
 )
 fmax = _extremum(
     "fmax",
@@ -317,6 +346,7 @@ def _relu(x: Any) -> Any:
 relu = elementwise(
     name="relu",
     value=_relu,
+    lower=lambda e, x: e.maximum(e.cast(x, e.dtype), e.constant(0, e.dtype)),
     partials=(lambda y: np.greater(y, 0),),  # of y, which the next layer saves anyway
     selects=True,
     complex=False,
@@ -326,6 +356,7 @@ copysign = elementwise(
     name="copysign",
     value=np.copysign,
     ufunc=np.copysign,
+    lower=lambda e, a, b: e.copysign(a, b),
     partials=(lambda a, b: np.copysign(1.0, a) * np.copysign(1.0, b), None),
     complex=False,
     doc=Doc(
@@ -337,12 +368,13 @@ copysign = elementwise(
 # --- steps: zero derivative -----------------------------------------------------------------------
 
 
-def _step(ufunc: Any, summary: str) -> Any:
+def _step(ufunc: Any, summary: str, lower: Any = NOT_LOWERED) -> Any:
     return elementwise(
         name=ufunc.__name__,
         value=ufunc,
         ufunc=ufunc,
         partials=(None,) * ufunc.nin,
+        lower=lower,
         complex=False,
         doc=Doc(summary, (Interval(0.1, 0.4),) * ufunc.nin, kinks="0 at the steps"),
     )
@@ -356,10 +388,10 @@ nextafter = elementwise(
     complex=False,
     doc=Doc("The next floating-point number after a towards b.", (ANY, ANY)),
 )
-floor = _step(np.floor, "Largest integer at most x.")
-ceil = _step(np.ceil, "Smallest integer at least x.")
-trunc = _step(np.trunc, "x without its fraction.")
-rint = _step(np.rint, "Nearest integer, ties to even.")
+floor = _step(np.floor, "Largest integer at most x.", lambda e, x: e.rounded("floor", x))
+ceil = _step(np.ceil, "Smallest integer at least x.", lambda e, x: e.rounded("ceil", x))
+trunc = _step(np.trunc, "x without its fraction.", lambda e, x: e.rounded("trunc", x))
+rint = _step(np.rint, "Nearest integer, ties to even.", lambda e, x: e.rounded("rint", x))
 heaviside = _step(np.heaviside, "0 for a < 0, b at 0, 1 for a > 0.")
 spacing = _step(np.spacing, "The distance to the next floating-point number.")
 
@@ -403,6 +435,7 @@ def _astype_value(x: Any, dtype: Any, order: Any = "K") -> Any:
 astype: Primitive = linear(
     name="astype",
     value=_astype_value,
+    lower=lambda e, x, dtype, **params: e.cast(x, dtype),
     transpose=lambda i, gy, into, params: gy,
     batch=lambda xs, batched, size, params: astype(*xs, **params),
     infer=lambda x, dtype, **params: Aval(x.shape, dtype),
@@ -419,6 +452,7 @@ def _copy_value(x: Any, order: str = "C") -> Any:
 copy: Primitive = linear(
     name="copy",
     value=_copy_value,
+    lower=lambda e, x, **params: x,
     transpose=lambda i, gy, into, params: gy,
     batch=lambda xs, batched, size, params: copy(
         *xs, order="K" if params.get("order", "C") in "KA" else "C"
@@ -434,6 +468,7 @@ copy: Primitive = linear(
 to_discrete: Primitive = general(
     name="to_discrete",
     value=_astype_value,
+    lower=lambda e, x, dtype, **params: e.cast(x, dtype),
     jvp=lambda y, xs, dxs, params: None,
     pull=NotDifferentiable("a cast to integers or booleans has no derivative"),
     reads=(None,),

@@ -412,7 +412,8 @@ def general(
 
 def _absorb_value(g: Any, p: Any) -> Any:
     product = np.multiply(g, p)
-    return product if np.isfinite(product).all() else np.where(np.equal(g, 0), 0, product)[()]
+    finite = np.isfinite(product)
+    return product if finite.all() else np.where(finite | np.not_equal(g, 0), product, 0)[()]
 
 
 def _absorb_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
@@ -434,6 +435,7 @@ def _absorb_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
 absorb: Primitive = general(
     name="absorb",
     value=_absorb_value,
+    lower=lambda e, g, p: e.absorb(e.cast(g, e.dtype), e.cast(p, e.dtype)),
     jvp=_absorb_jvp,
     pull=_absorb_pull,
     reads=(frozenset({3}), frozenset({2})),

@@ -93,6 +93,7 @@ def _inverse_of_double(y: Any) -> Any:
 root = elementwise(
     name="root",
     value=np.sqrt,
+    lower=lambda e, x: e.intrinsic("sqrt", e.cast(x, e.dtype)),
     partials=(_inverse_of_double,),
     complex=False,
     doc=Doc(

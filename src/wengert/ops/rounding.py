@@ -12,6 +12,7 @@ from .families import elementwise
 round = elementwise(
     name="round",
     value=lambda x, decimals=0: np.round(x, decimals),
+    lower=lambda e, x, decimals=0: e.round_to(x, decimals),
     fresh=False,  # of integers NumPy gives the array itself
     partials=(None,),
     doc=Doc("x to a number of decimals, ties to even.", kinks="0 at the steps"),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import types
 import warnings
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -25,10 +24,11 @@ from ..differentiate.dynamic import ROOT, Cut
 from .cause import called_at, cause, marks, raised_at
 from .explain import Explanation, explain
 from .finish import Finish
+from .places import OWN
 from .reach import Reach
 from .recorded import PathGraph, graphs_of
 from .recorder import Capture
-from .recording import Recording, record
+from .recording import LOCK, Recording, record
 from .refusal import Escaped, Refused, Transformed
 from .variant import RAISED, Variant
 
@@ -60,7 +60,6 @@ class Compiled:
         self.counts = {"replayed": 0, "recorded": 0, "eager": 0, "called": 0}
         self.impure = False  # whether it has effects, and runs as it is under transformations
         self._unsettled = 0
-        self._bound: Any = weakref.WeakKeyDictionary()
         self.__name__ = self.__qualname__ = type(function).__name__
         functools.update_wrapper(self, function, updated=())
 
@@ -71,15 +70,22 @@ class Compiled:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
-        try:
-            known = self._bound.get(instance)
-        except TypeError:  # it can't be hashed or referred to weakly
+        attributes = getattr(instance, "__dict__", None)
+        if not isinstance(attributes, dict):
             return types.MethodType(self, instance)
-        if known is None:
+        key = f"{OWN}{self.__name__}"
+        known = attributes.get(key)
+        bound = getattr(known, "function", None)
+        if type(known) is not Bound or getattr(bound, "__self__", None) is not instance:
             method = types.MethodType(self.function, instance)
-            known = Compiled(method, self.strict, self.strict_capture, self.every, self.limit)
-            self._bound[instance] = known
+            known = Bound(method, self.strict, self.strict_capture, self.every, self.limit)
+            attributes[key] = known
         return known
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has its own graphs, recorded anew."""
+        options = self.function, self.strict, self.strict_capture, self.every, self.limit
+        return Compiled, options
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
@@ -156,6 +162,24 @@ class Compiled:
     # --- recording -------------------------------------------------------------------------------
 
     def _record(self, args: Any, kwargs: Any, records: bool) -> Any:
+        """A call that nothing recorded fits. While one thread records, arrays are swapped: others
+        wait, and look again.
+        """
+        with LOCK:
+            if self.reason:
+                self.counts["eager"] += 1
+                return self.function(*args, **kwargs)
+            for variant in self.variants:
+                if variant.records is records:
+                    found = variant.check(args, kwargs)
+                    ended = None if found is None else variant.follow(found[0])
+                    if ended is not None:
+                        finish, given = ended
+                        self.counts["replayed"] += 1
+                        return finish.apply(given, [found[1][i] for i in finish.places])
+            return self._record_alone(args, kwargs, records)
+
+    def _record_alone(self, args: Any, kwargs: Any, records: bool) -> Any:
         try:
             variant, reach = self._variant(args, kwargs, records)
         except Transformed:
@@ -197,7 +221,10 @@ class Compiled:
             self.history.append(variant.cause)
         paths = sum(one.paths.count for one in self.variants)
         if paths > self.limit:
-            self._give_up(f"more than {self.limit} different paths were recorded ({variant.cause})")
+            self._give_up(
+                f"more than {self.limit} different paths were recorded ({variant.cause}); "
+                "wengert.cond, while_loop and np.where keep branches on values in one graph"
+            )
 
     def _result(self, recording: Recording, reach: Reach) -> Any:
         """Commit what was recorded, and give its result."""
@@ -294,6 +321,13 @@ class Compiled:
         self.counts["recorded"] += 1
         self._enter(variant, recording, reach)
         return variant if variant.pure and not self.reason else None
+
+
+class Bound(Compiled):
+    """A compiled method of one object, which holds it; copies of the object make their own."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()
 
 
 def whole(recording: Recording) -> Program:

@@ -11,6 +11,7 @@ from types import CellType
 from typing import Any
 
 MISSING = object()
+OWN = "__wengert_compiled_"  # attributes of the user's objects that are ours
 
 
 class Place:

@@ -28,7 +28,7 @@ from ..ops.array import View
 from . import objects
 from .checker import Source, literal, overlapping
 from .code import users_class
-from .places import MISSING, Element, Field, Item, Place
+from .places import MISSING, OWN, Element, Field, Item, Place
 from .refusal import Refused, Transformed
 
 LIMIT = 20_000  # places; what reaches further is no function to compile
@@ -134,7 +134,8 @@ class Reach(Source):
             for object, code, path, content, done in self.instances:
                 scratch = getattr(type(object), "__wengert_scratch__", ())
                 for key in list(content):
-                    if key in done or type(key) is not str or key in scratch:
+                    own = type(key) is not str or key.startswith(OWN)
+                    if own or key in done or key in scratch:
                         continue
                     if self._matters(object, key):
                         done.add(key)

@@ -229,6 +229,8 @@ class Reading:
 
     def _place(self, place: Place, now: Any) -> None:
         output = self._result(now, -1) if id(now) in self.originals else self._output(now)
+        if isinstance(now, Box):
+            self.swap.rebound.append(place)
         kind = (
             "cell" if isinstance(place, Cell) else "field" if isinstance(place, Field) else "place"
         )

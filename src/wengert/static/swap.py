@@ -22,7 +22,7 @@ from ..core.errors import describe
 from ..core.program import Var
 from ..differentiate.tape import Leaf, leaf
 from ..ops.array import Array, View
-from .places import MISSING, Element, Field, Item, Place
+from .places import MISSING, OWN, Element, Field, Item, Place
 from .reach import Input, Reach
 from .recorder import Capture, CaptureRoot, type_of
 from .refusal import Refused, Unsettled
@@ -39,6 +39,7 @@ class Swap:
         self.variables: list[Var] = []
         self.contents: list[tuple[Any, Any, Any]] = []  # of Arrays: the object, its value, its node
         self.replaced: list[tuple[Place, Any, Any]] = []  # the place, what stood there, what stands
+        self.rebound: list[Place] = []  # where handles stand as effects
         self.states = [(path, one, state_of(one)) for path, one in reach.generators]
 
     def enter(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -159,7 +160,8 @@ class Swap:
             raise Unsettled(f"it deletes {path}[{key!r}]")
         scratch = self.reach.scratch.get(id(container), ())
         for key, now in container.items():
-            if (id(container), key) in visited or key in scratch:
+            own = isinstance(key, str) and key.startswith(OWN)
+            if own or key in scratch or (id(container), key) in visited:
                 continue
             old = before.get(key, MISSING)
             if now is not old and not same(now, old):
@@ -167,8 +169,10 @@ class Swap:
 
     def leave(self) -> None:
         """Put everything back that the function has left as it was given; effects stay to be
-        committed.
+        committed, and handles in places go.
         """
+        for place in self.rebound:
+            place.set(None)
         for place, before, new in self.replaced:
             if place.get() is new:
                 place.set(before)

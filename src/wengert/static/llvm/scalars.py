@@ -18,7 +18,6 @@ from llvmlite import ir
 BOOL, F4, F8 = np.dtype(bool), np.dtype(np.float32), np.dtype(np.float64)
 DTYPES = frozenset(map(np.dtype, "?bhilqBHILQfd"))
 I1 = ir.IntType(1)
-DOUBLE_ONLY = 2.0**53
 
 
 class NotLowered(Exception):
@@ -26,10 +25,13 @@ class NotLowered(Exception):
 
 
 class Scalar(NamedTuple):
-    """A value in a register: LLVM's, and its NumPy dtype."""
+    """A value in a register: LLVM's, its NumPy dtype, and whether it is Python's number, which
+    gives way.
+    """
 
     ir: Any
     dtype: np.dtype[Any]
+    weak: bool = False
 
 
 def register_type(dtype: np.dtype[Any]) -> Any:
@@ -95,9 +97,21 @@ class Emitter:
         if dtype.kind == "f":
             return b.uitofp(x.ir, into) if unsigned else b.sitofp(x.ir, into)
         width = 1 if x.dtype == BOOL else 8 * x.dtype.itemsize
+        if x.weak:
+            self._must_fit(x, dtype)
         if into.width > width:
             return b.zext(x.ir, into) if unsigned else b.sext(x.ir, into)
         return b.trunc(x.ir, into) if into.width < width else x.ir
+
+    def _must_fit(self, x: Scalar, dtype: np.dtype[Any]) -> None:
+        """NumPy raises where one of Python's integers does not fit."""
+        if dtype == np.dtype(np.int64) or x.dtype == BOOL:
+            return
+        limits = np.iinfo(dtype)
+        high = min(int(limits.max), np.iinfo(np.int64).max)
+        low, top = (ir.Constant(x.ir.type, int(end)) for end in (limits.min, high))
+        below = self.builder.icmp_signed("<", x.ir, low)
+        self._flag(self.builder.or_(below, self.builder.icmp_signed(">", x.ir, top)))
 
     def _to_integer(self, x: Scalar, dtype: np.dtype[Any]) -> Any:
         """Toward zero; outside of the range C leaves the result open, and NumPy to the machine."""
@@ -192,12 +206,14 @@ class Emitter:
         last bits.
         """
         exponent = getattr(b.ir, "constant", None)
-        if a.dtype.kind != "f" or self.strict:
-            raise NotLowered("NumPy's own bits" if self.strict else "powers of integers may raise")
+        if self.strict:
+            raise NotLowered("NumPy's own bits")
+        if a.dtype.kind != "f":
+            raise NotLowered("NumPy's own loop for integers")
         if exponent == 2.0:
             return self.multiply(a, a)
         if exponent == 0.5:
-            return self.function("sqrt", a)
+            return self.intrinsic("sqrt", a)
         return self.function("pow", a, b)
 
     # --- division of whole numbers ---------------------------------------------------------------
@@ -355,6 +371,14 @@ class Emitter:
         """a where the condition holds, else b."""
         return Scalar(self.builder.select(self.truth(condition).ir, a.ir, b.ir), a.dtype)
 
+    def absorb(self, g: Scalar, p: Scalar) -> Scalar:
+        """g * p, and 0 where g is 0 and the product is no number."""
+        product, zero = self.multiply(g, p), self.constant(0, g.dtype)
+        if g.dtype.kind != "f":
+            return product
+        absorbed = self.logical_and(self.equal(g, zero), self.isnan(product))
+        return self.select(absorbed, zero, product)
+
     def maximum(self, a: Scalar, b: Scalar) -> Scalar:
         """The larger; NaN wins, of equal zeros the second."""
         return self._extremum(self.less(b, a), a, b)
@@ -367,6 +391,12 @@ class Emitter:
         if a.dtype.kind == "f":
             first = self.logical_or(first, self.isnan(a))
         return self.select(first, a, b)
+
+    def round_to(self, x: Scalar, decimals: int) -> Scalar:
+        """A float rounded to an integer; to decimals NumPy does it."""
+        if decimals:
+            raise NotLowered("NumPy's own bits")
+        return self.intrinsic("rint", x)
 
     # --- functions -------------------------------------------------------------------------------
 

@@ -1,0 +1,76 @@
+"""A kernel: a group of equations as one function that Python calls, made of LLVM's code.
+
+``Draft`` is its text, for arguments of the types and the order in memory that were seen;
+``make_kernels`` has the texts compiled and gives the builtins. Layer: ``static``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+from llvmlite import ir
+
+from ...core.program import Program
+from .entry import Entry
+from .loops import Loops
+from .machine import NAME, Code, compiled
+from .objects import address_of
+
+METH_FASTCALL = 0x80
+Builtin = Callable[..., Any]
+
+
+class Method(ctypes.Structure):
+    """CPython's ``PyMethodDef``."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+class Draft:
+    """The text of a kernel, and what its table must hold.
+
+    ``program``: equations of one shape, or none; ``args`` and ``results``: values of one run of
+    it, whose types and order in memory the kernel is made for. Raises ``NotLowered`` where it
+    can't be machine code.
+    """
+
+    def __init__(
+        self, program: Program, args: Sequence[Any], results: Sequence[Any], strict: bool = False
+    ) -> None:
+        module = ir.Module(NAME)
+        loops = Loops(module, program, args, results, strict)
+        work = prod(loops.shape) * len(program.equations)
+        entry = Entry(module, program, loops.function, args, results, work)
+        self.text, self.names = str(module), entry.names
+
+
+def make_kernels(drafts: Sequence[Draft], fallbacks: Sequence[Builtin]) -> list[Builtin]:
+    """A builtin for each draft; ``fallbacks`` run what a kernel was not made for."""
+    codes = compiled([draft.text for draft in drafts])
+    return [
+        _bound(draft, code, address, fallback)
+        for draft, (code, address), fallback in zip(drafts, codes, fallbacks, strict=True)
+    ]
+
+
+def _bound(draft: Draft, code: Code, address: int, fallback: Builtin) -> Builtin:
+    """The builtin; its ``self`` keeps alive all that the machine code reads."""
+    known = {"fallback": id(fallback)}
+    words = [known.get(name) or address_of(name) for name in draft.names]
+    table = struct.pack(f"{len(words)}Q", *words)
+    method = Method(b"kernel", address, METH_FASTCALL, None)
+    held = (table, method, code, fallback)
+    new = ctypes.pythonapi.PyCFunction_NewEx
+    new.restype = ctypes.py_object
+    new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+    made: Builtin = new(ctypes.addressof(method), held, None)
+    return made

@@ -1,0 +1,94 @@
+"""x modulo π/2 for huge x.
+
+Of the product of a 53-bit number and 2/π only the bits around the binary point matter: M. Payne and
+R. Hanek, Radian reduction for trigonometric functions, SIGNUM Newsletter 18 (1983), 19-24,
+doi:10.1145/1057600.1057602. Layer: ``static``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+
+from .exact import PI, split
+from .lanes import FLOAT64, Bits, Lanes, Real
+
+DOUBLE, I64, I128 = ir.DoubleType(), ir.IntType(64), ir.IntType(128)
+BEFORE = 64  # zero bits in front of the table's binary point, for arguments below 2^53
+WORDS = 20
+TABLE = "wengert.two_over_pi"
+HALF_PI = split(PI / 2, 21)
+
+
+def table(module: Any) -> Any:
+    """The bits of 2/π in words of 64, the binary point after ``BEFORE`` of them."""
+    if TABLE in module.globals:
+        return module.globals[TABLE]
+    bits = int((2 / PI) * (1 << (64 * WORDS - BEFORE)))
+    words = [bits >> (64 * (WORDS - 1 - i)) & (2**64 - 1) for i in range(WORDS)]
+    made = ir.GlobalVariable(module, ir.ArrayType(I64, WORDS), TABLE)
+    made.linkage, made.global_constant = "private", True
+    made.initializer = ir.Constant(made.value_type, words)
+    return made
+
+
+def reduce(x: Real) -> tuple[Real, Bits]:
+    """r and n modulo 4, such that x = r + n π/2, for a float64 x of at least 2^20.
+
+    x is M 2^e with a whole number M. The bits of 2/π from the one on that M 2^e makes a 2 are a
+    fraction w of 192 bits, and M w, of which the 4s are dropped, is n and what is left of a turn.
+    """
+    builder = x.lanes.builder
+    bits = x.bits()
+    exponent = bits >> FLOAT64.fraction
+    hidden = 1 << FLOAT64.fraction
+    M = builder.zext(((bits & (hidden - 1)) | hidden).ir, I128)
+    first = exponent + (BEFORE - 2 - FLOAT64.bias - FLOAT64.fraction)
+    words = window(builder, first)
+    low, middle = (builder.mul(M, builder.zext(word, I128)) for word in (words[2], words[1]))
+    high = builder.shl(builder.mul(M, builder.zext(words[0], I128)), ir.Constant(I128, 64))
+    product = builder.add(builder.add(high, middle), builder.lshr(low, ir.Constant(I128, 64)))
+    turns = builder.add(product, ir.Constant(I128, 1 << 125))
+    quarters = builder.trunc(builder.lshr(turns, ir.Constant(I128, 126)), I64)
+    part = builder.and_(turns, ir.Constant(I128, (1 << 126) - 1))
+    rest = builder.sub(part, ir.Constant(I128, 1 << 125))
+    return quarter(x.lanes, rest), Bits(x.lanes, quarters)
+
+
+def window(builder: Any, first: Bits) -> list[Any]:
+    """Three words of the table from bit ``first`` on."""
+    words = table(builder.module)
+    index, offset = first >> 6, first & 63
+    loaded = []
+    for i in range(4):
+        address = builder.gep(words, [ir.Constant(I64, 0), (index + i).ir], inbounds=True)
+        loaded.append(builder.load(address))
+    shift = shift_left(builder.module)
+    return [builder.call(shift, [*pair, offset.ir]) for pair in zip(loaded, loaded[1:], strict=False)]
+
+
+def shift_left(module: Any) -> Any:
+    """LLVM's function that shifts two words and keeps the first."""
+    name = "llvm.fshl.i64"
+    found = module.globals.get(name)
+    return found or ir.Function(module, ir.FunctionType(I64, [I64, I64, I64]), name)
+
+
+def quarter(lanes: Lanes, rest: Any) -> Real:
+    """rest 2^-126 π/2: of the 128 bits the first 64 after the leading zeros, in two numbers."""
+    builder = lanes.builder
+    negative = builder.icmp_signed("<", rest, ir.Constant(I128, 0))
+    magnitude = builder.select(negative, builder.neg(rest), rest)
+    zeros = builder.ctlz(magnitude, ir.Constant(ir.IntType(1), 0))
+    top = builder.lshr(builder.shl(magnitude, zeros), ir.Constant(I128, 64))
+    word = Bits(lanes, builder.trunc(top, I64))
+    high, low = (
+        Real(lanes, builder.uitofp(half.ir, DOUBLE))
+        for half in ((word >> 32) << 32, word & (2**32 - 1))
+    )
+    first, second = HALF_PI
+    r = high * first + (high * second + low * float(PI / 2))
+    scale = FLOAT64.bias + 64 - 126 - Bits(lanes, builder.trunc(zeros, I64))
+    r = r * (scale << FLOAT64.fraction).real()
+    return Real(lanes, builder.select(negative, (-r).ir, r.ir))

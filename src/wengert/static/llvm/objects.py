@@ -1,0 +1,111 @@
+"""How CPython and NumPy lay out their objects, found true or not in this process.
+
+Kernels read arrays and numbers in place, at the offsets written here. ``unsupported`` compares them
+with real objects and says where that does not hold: another interpreter, a build without the GIL,
+another word size. Then NumPy runs everything. Layer: ``static``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import sys
+import sysconfig
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+TYPE = 8  # of any object: where its type stands
+NUMBER = 16  # of a float, or a NumPy scalar: where its value stands
+DATA, RANK, LENGTHS, STRIDES, DTYPE, FLAGS = 16, 24, 32, 40, 56, 64  # of an array
+ITEMS = 24  # of a tuple
+BYTES = 32  # of bytes: where the content starts
+C_CONTIGUOUS, ALIGNED = 0x1, 0x100
+SCALAR, NEW_ARRAY = 60, 94  # in NumPy's C API: PyArray_Scalar, PyArray_NewFromDescr
+PYTHON_API = (
+    "PyEval_RestoreThread",
+    "PyEval_SaveThread",
+    "PyFloat_FromDouble",
+    "PyLong_AsLongLongAndOverflow",
+    "PyObject_Vectorcall",
+    "PyTuple_New",
+    "Py_DecRef",
+    "Py_IncRef",
+)
+
+
+@cache
+def numpy_api() -> Any:
+    """NumPy's table of C functions."""
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    table = pointer(np._core.multiarray._ARRAY_API, None)  # type: ignore[attr-defined]
+    return ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p))
+
+
+def address_of(name: str) -> int:
+    """The address that a kernel knows by ``name``: ``api:…`` of Python's C functions, ``numpy:…``
+    of NumPy's by number, ``dtype:…``, ``type:…`` of NumPy's scalars, or one of ``OBJECTS``.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "api":
+        return ctypes.cast(getattr(ctypes.pythonapi, rest), ctypes.c_void_p).value or 0
+    if kind == "numpy":
+        return int(numpy_api()[int(rest)])
+    if kind == "dtype":
+        return id(np.dtype(rest))
+    return id(np.dtype(rest).type if kind == "type" else OBJECTS[name])
+
+
+OBJECTS: dict[str, Any] = {
+    "ndarray": np.ndarray,
+    "float": float,
+    "int": int,
+    "True": True,
+    "False": False,
+}
+
+
+@cache
+def unsupported() -> str:
+    """Why kernels can't run in this process; empty if they can."""
+    if sys.implementation.name != "cpython" or struct.calcsize("P") != 8:
+        return "kernels need CPython with 64 bits"
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return "kernels need a build of Python with the GIL"
+    try:
+        import llvmlite  # noqa: F401
+    except ImportError:
+        return "llvmlite is not installed"
+    return "" if _as_expected() else "objects of Python or NumPy are laid out in another way"
+
+
+def _word(address: int) -> int:
+    return ctypes.c_uint64.from_address(address).value
+
+
+def _as_expected() -> bool:
+    array = np.zeros((3, 5), np.float32)[:, ::2]
+    at = id(array)
+    lengths, strides = _word(at + LENGTHS), _word(at + STRIDES)
+    numbers = [1.25, np.float64(1.25)]
+    held, text = (1.5, "a"), b"content "
+    return (
+        _word(at + TYPE) == id(np.ndarray)
+        and _word(at + DATA) == array.ctypes.data
+        and ctypes.c_int32.from_address(at + RANK).value == 2
+        and (_word(lengths), _word(lengths + 8)) == array.shape
+        and (_word(strides), _word(strides + 8)) == array.strides
+        and _word(at + DTYPE) == id(np.dtype(np.float32))
+        and ctypes.c_int32.from_address(at + FLAGS).value & (C_CONTIGUOUS | ALIGNED) == ALIGNED
+        and all(ctypes.c_double.from_address(id(x) + NUMBER).value == 1.25 for x in numbers)
+        and all(_scalar_as_expected(np.dtype(kind)) for kind in "bhilqBHILQfd?")
+        and (_word(id(held) + ITEMS), _word(id(held) + ITEMS + 8)) == tuple(map(id, held))
+        and ctypes.string_at(id(text) + BYTES, 8) == text
+    )
+
+
+def _scalar_as_expected(dtype: np.dtype[Any]) -> bool:
+    value = dtype.type(1)
+    return ctypes.string_at(id(value) + NUMBER, dtype.itemsize) == value.tobytes()
