@@ -60,6 +60,8 @@ TARGETS = (
     *(Target("training", name, "torch", "ratio", 1.0) for name in _SMALL),
     *(Target("training", name, "numpy", "ratio", 2.2) for name in _SMALL),
     *(Target("training", name, "numpy", "ratio", 1.2) for name in _LARGE),
+    Target("static", "fixed", "numpy", "difference", 10e-6),
+    *(Target("static", f"record {name}", "eager", "ratio", 3.0) for name in (*_SMALL, *_LARGE)),
     Target("import", "import", "numpy", "difference", 0.2),
 )
 

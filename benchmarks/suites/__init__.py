@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.harness import Benchmark
-from benchmarks.suites import elementwise, importing, lecture, programs, training
+from benchmarks.suites import elementwise, importing, lecture, programs, static, training
 
 SUITES: dict[str, Callable[[], list[Benchmark]]] = {
     "elementwise": elementwise.benchmarks,
     "lecture": lecture.benchmarks,
     "training": training.benchmarks,
+    "static": static.benchmarks,
     "programs": programs.benchmarks,
     "import": importing.benchmarks,
 }

@@ -26,6 +26,7 @@ def benchmarks() -> list[Benchmark]:
     contenders = (
         Contender("numpy", "by hand, floats", _build_hand),
         Contender("wengert", "wengert grad, floats", _build_wengert_grad),
+        Contender("wengert", "wengert compile(grad), floats", _build_wengert_compiled),
         Contender("wengert", "wengert backward, leaves kept", _build_wengert_kept),
         Contender("wengert", "wengert backward, leaves made", _build_wengert_made),
         Contender("torch", "PyTorch autograd.grad, leaves kept", _build_torch_grad),
@@ -69,6 +70,12 @@ def _build_wengert_grad() -> Runner:
         return wg.grad(example, argnums=(0, 1))(x1, x2)
 
     return runner(gradient, _floats())
+
+
+def _build_wengert_compiled() -> Runner:
+    import wengert as wg
+
+    return runner(wg.compile(wg.grad(_function(np.log, np.sin), argnums=(0, 1))), _floats())
 
 
 def _backward(example: Callable[[Any, Any], Any]) -> Callable[[Any, Any], tuple[Any, Any]]:

@@ -31,6 +31,7 @@ def _benchmark(case: Case) -> Benchmark:
     ways = [
         ("numpy", "by hand, NumPy in place", "by_hand", "build"),
         ("wengert", "wengert nn + optim", "with_wengert", "build_layers"),
+        ("wengert", "wengert nn + optim, compiled", "with_wengert", "build_compiled"),
         ("wengert", "wengert expressions, backward", "with_wengert", "build_leaves"),
         ("wengert", "wengert value_and_grad", "with_wengert", "build_grad"),
         ("torch", "PyTorch optim.SGD", "with_torch", "build_optimiser"),

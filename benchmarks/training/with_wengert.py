@@ -18,6 +18,16 @@ def build_layers(case: Case) -> Runner:
     return training_runner(case, WithLayers)
 
 
+def build_compiled(case: Case) -> Runner:
+    """Return the runner of the same step as a static graph: recorded twice, then replayed."""
+    return training_runner(case, Compiled)
+
+
+def build_recorded(case: Case) -> Runner:
+    """Return the runner of a step that is recorded anew in every call."""
+    return training_runner(case, Recorded)
+
+
 def build_leaves(case: Case) -> Runner:
     """Return the runner of NumPy expressions on arrays that ask for gradients."""
     return training_runner(case, WithLeaves)
@@ -54,6 +64,22 @@ class WithLayers:
         loss.backward()
         self.optimiser.step()
         return loss
+
+
+class Compiled(WithLayers):
+    """The step as a static graph."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self.step = wg.compile(super().step)  # type: ignore[method-assign]
+
+
+class Recorded(WithLayers):
+    """What the first call of a static graph costs."""
+
+    def step(self, x: Array, labels: Array) -> Any:
+        """Record a step, which takes it."""
+        return wg.compile(super().step)(x, labels)
 
 
 class WithLeaves:

@@ -6,6 +6,7 @@ The statements of ``draw.py``, with the care that dtypes need; ``compose.py`` ad
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -110,7 +111,8 @@ class Careful(Draft):
         read = set(re.findall(r"\w+", statement)) & self.names.keys()
         if read <= self.numbers:
             self.numbers |= {f"v{self.count}"}
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)  # a part would be cut off
             try:
                 exec(statement, {"np": np}, self.names)
             except Exception as error:

@@ -264,7 +264,7 @@ class _Writer:
         """
         if var.aval.weak or var.aval.shape:
             return True
-        if isinstance(eqn.primitive.value, np.ufunc):
+        if isinstance(eqn.primitive.value, np.ufunc) or eqn.primitive.family == "kernel":
             return True
         if any(atom.aval.weak and atom.aval.dtype.kind == "c" for atom in eqn.inputs):
             return False  # 1j - np.float64(2) is Python's: a float64 is one of Python's floats

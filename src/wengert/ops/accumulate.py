@@ -2,14 +2,12 @@
 
 ``W - lr * (Xᵀ @ D)`` written with NumPy makes the product, scales it, and subtracts it: three walks
 over an array of the size of W. BLAS's ``gemm`` does all in the walk that the product needs anyway.
-Passes over static graphs put it in place; it is an operation as any other. Layer: ``ops``; SciPy is
-loaded when the first large one runs.
+Passes over static graphs put it in place; it is an operation as any other. Layer: ``ops``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,42 +15,19 @@ import numpy as np
 from ..core.aval import Aval
 from ..core.box import shape_of
 from ..core.primitive import Doc, Interval
+from .blas import add_product
 from .families import general
 from .fitting import Like, fit
 from .products import swap
 
 LARGE = 1 << 14  # elements of the result from which gemm's fixed cost is worth it
-REAL = {np.dtype(np.float32): "s", np.dtype(np.float64): "d"}
-
-
-@cache
-def _gemm(letter: str) -> Any:
-    from scipy.linalg import blas
-
-    return getattr(blas, f"{letter}gemm")
-
-
-def _factor(m: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], bool]:
-    """``m``ᵀ for a BLAS that reads columns, as ``(array, transposed)`` without a copy where it can
-    be.
-    """
-    if m.flags.f_contiguous:
-        return m, True
-    return np.ascontiguousarray(m).T, False
 
 
 def _accumulate_value(c: Any, a: Any, b: Any, s: Any, donate: bool = False) -> Any:
     result = c if donate else np.array(c, order="C")
-    letter = REAL.get(result.dtype)
-    same = result.dtype == a.dtype == b.dtype and result.flags.c_contiguous
-    if letter is None or not same or result.size < LARGE or not a.shape[1]:
+    if result.size < LARGE or not add_product(result, a, b, s):
         result += s * np.matmul(a, b)
-        return result
-    (left, turned), (right, turned_too) = _factor(b), _factor(a)
-    made = _gemm(letter)(
-        s, left, right, 1.0, result.T, overwrite_c=1, trans_a=turned, trans_b=turned_too
-    )
-    return result if np.may_share_memory(made, result) else made.T
+    return result
 
 
 def _terms(xs: Sequence[Any], dxs: Sequence[Any]) -> list[Any]:

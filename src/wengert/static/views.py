@@ -37,6 +37,11 @@ def is_view(eqn: Equation) -> bool:
     return eqn.primitive.name in VIEWS and len(eqn.inputs) == 1
 
 
+def keeps_order(eqn: Equation) -> bool:
+    """Whether a view of the same shape has the same elements at the same places."""
+    return eqn.primitive.name in ("broadcast_to", "reshape")
+
+
 def view_of(eqn: Equation, x: Array) -> Array | None:
     """What the equation sees of ``x``, in the memory of ``x``; None where that would be a copy."""
     seen = VIEWS[eqn.primitive.name](x, **eqn.params)

@@ -16,7 +16,7 @@ import numpy as np
 from llvmlite import ir
 
 from ...core.program import Atom, Equation, Program, Var
-from ..views import is_view, view_of
+from ..views import is_view, keeps_order, view_of
 from .lowering import lower
 from .machine import NAME
 from .scalars import BOOL, Emitter, NotLowered, Scalar, memory_type
@@ -109,7 +109,7 @@ class Loops:
             if source in self.values:
                 self.values[var] = self.values[source]
                 return True
-            if var.aval.shape != source.aval.shape or eqn.primitive.name == "transpose":
+            if var.aval.shape != source.aval.shape or not keeps_order(eqn):
                 raise NotLowered("elements are read in another order than they are computed")
             return False
         view = view_of(eqn, known.view)

@@ -11,14 +11,19 @@ from __future__ import annotations
 from math import inf, nan
 from typing import NamedTuple
 
-from .exact import LN2
+from .exact import LN2, split
 from .exponential import expm1_near_zero, powers_of_two, whole
 from .lanes import Mask, Real, fma, polynomial, select
-from .logarithm import mantissa
+from .logarithm import mantissa, special
 
 
 class Pair(NamedTuple):
-    """high + low; ``high`` has half of the format's digits, so that products of two are exact."""
+    """The unevaluated sum of two numbers.
+
+    Attributes:
+        high: with half of the format's digits, so that the product of two is exact.
+        low: the rest.
+    """
 
     high: Real
     low: Real
@@ -27,40 +32,68 @@ class Pair(NamedTuple):
 def half(x: Real) -> Real:
     """x without the lower half of its digits."""
     cut = x.format.fraction // 2 + 1
-    return (x.bits() & (2**x.format.width - 2**cut)).real()
+    return (x.bits() & -(1 << cut)).real()
 
 
-def pair(x: Real, error: Real | float = 0.0) -> Pair:
-    """x + error."""
-    high = half(x + error)
-    return Pair(high, x - high + error)
+def pair(high: Real, low: Real | float = 0.0) -> Pair:
+    """high + low."""
+    first = half(high + low)
+    return Pair(first, high - first + low)
 
 
 def times(a: Pair, b: Pair) -> tuple[Real, Real]:
-    """The exact product of the first halves, and what is missing."""
+    """The product of both, as that of the high parts, which is exact, and the rest."""
     return a.high * b.high, fma(a.high, b.low, a.low * (b.high + b.low))
 
 
 def log2(x: Real) -> Pair:
-    """The logarithm of a finite x > 0: k + 2/log(2) artanh(s), s = (m - 1) / (m + 1).
+    """The logarithm of a finite x > 0: k + (2/3 s) (3 + s² + 3 s⁴ (1/5 + s²/7 + …)) / log 2.
 
-    artanh(s) is s/3 times 3 + s² + 3 s⁴ (1/5 + s²/7 + …); only the last term has a rounding error.
+    Of the second factor only the last term is rounded to the format.
     """
     m, k = mantissa(x)
     f, d = m - 1, m + 1
-    d_high = half(d)
-    d_low = m - (d_high - 1)
     inverse = 1 / d
-    s_high = half(f * inverse)
+    s_high, d_high = half(f * inverse), half(d)
+    d_low = m - (d_high - 1)
     s_low = (f - s_high * d_high - s_high * d_low) * inverse
-    s = Pair(s_high, s_low)
     square, rest = s_high * s_high, s_low * (s_high + s_high + s_low)
     z = square + rest
     rest = fma(z * z, polynomial(z, x.format.polynomials.atanh), rest)
-    three = half(3 + (square + rest))
-    sum_ = Pair(three, square - (three - 3) + rest)
-    scaled = times(pair(*times(s, sum_)), constant(x, 2 / (3 * LN2)))
-    high = half(k + scaled[0])
-    return Pair(high, k - high + scaled[0] + scaled[1])
+    factor = half(square + rest + 3)
+    product = times(Pair(s_high, s_low), Pair(factor, square - (factor - 3) + rest))
+    scale = split(2 / (3 * LN2), x.format.fraction // 2)
+    high, low = times(pair(*product), Pair(*map(x.constant, scale)))
+    first = half(k + (high + low))
+    return Pair(first, k - first + high + low)
 
 
+def exp2(high: Real, low: Real) -> Real:
+    """2^(high + low), from below the smallest subnormal to beyond the largest number."""
+    exponent, n = whole(high + low, 1.0)
+    first, second = powers_of_two(exponent)
+    return (expm1_near_zero((high - n + low) * float(LN2)) + 1) * first * second
+
+
+def integral(x: Real) -> Mask:
+    """Where x >= 0 has no fraction, infinity included."""
+    limit = 2.0**x.format.fraction
+    return (x >= limit) | (x + limit - limit).equals(x)
+
+
+def pow(x: Real, y: Real) -> Real:
+    """x^y with the special values of C (ISO/IEC 9899:2018, F.10.4.4)."""
+    base, exponent = abs(x), abs(y)
+    logarithm = log2(base)
+    estimate = y * special(base, logarithm.high + logarithm.low)
+    power = exp2(*times(pair(y), logarithm))
+    power = select(estimate < x.format.lowest - 1, x.constant(0.0), power)
+    power = select(estimate > x.format.bias + 2, x.constant(inf), power)
+    power = select(base.equals(1.0), x.constant(1.0), power)
+    whole_number = integral(exponent)
+    odd = whole_number & ~integral(exponent * 0.5)
+    power = select(odd, power.copysign(x), power)
+    no_root = (x < 0.0) & (x > -inf) & ~whole_number
+    power = select(no_root, x.constant(nan), power)
+    power = select(x.equals(x) & y.equals(y), power, x + y)
+    return select(x.equals(1.0) | y.equals(0.0), x.constant(1.0), power)
