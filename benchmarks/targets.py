@@ -61,7 +61,7 @@ TARGETS = (
     *(Target("training", name, "numpy", "ratio", 2.2) for name in _SMALL),
     *(Target("training", name, "numpy", "ratio", 1.2) for name in _LARGE),
     Target("static", "fixed", "numpy", "difference", 10e-6),
-    *(Target("static", f"record {name}", "eager", "ratio", 3.0) for name in (*_SMALL, *_LARGE)),
+    *(Target("static", f"record {name}", "numpy", "ratio", 3.0) for name in (*_SMALL, *_LARGE)),
     Target("import", "import", "numpy", "difference", 0.2),
 )
 

@@ -34,7 +34,9 @@ def benchmarks() -> list[Benchmark]:
 
 def _recording(case: Case) -> Benchmark:
     contenders = (
-        Contender("eager", "the eager step", partial(_build, "build_layers", case)),
+        Contender(
+            "numpy", "the eager step, which records nothing", partial(_build, "build_layers", case)
+        ),
         Contender("wengert", "recorded: the first call", partial(_build, "build_recorded", case)),
         Contender("wengert", "replayed: later calls", partial(_build, "build_compiled", case)),
     )

@@ -225,7 +225,7 @@ class Swap:
     def drawn(self) -> None:
         """Raise ``Refused`` if a generator of NumPy's has moved on."""
         for path, generator, before in self.states:
-            if repr(state_of(generator)) != repr(before):
+            if not _alike(state_of(generator), before):
                 raise Refused(
                     f"it draws random numbers from {path}, whose state a static graph can't carry; "
                     "use wengert.random.Generator"
@@ -257,6 +257,15 @@ def state_of(generator: Any) -> Any:
     if isinstance(generator, np.random.RandomState):
         return generator.get_state()
     return getattr(generator, "bit_generator", generator).state
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two states, numbers and arrays in containers, are one."""
+    if isinstance(a, dict):
+        return all(_alike(a[key], b[key]) for key in a)
+    if isinstance(a, tuple):
+        return all(map(_alike, a, b))
+    return np.array_equal(a, b)
 
 
 def restore_state(generator: Any, state: Any) -> None:

@@ -17,7 +17,7 @@ def erf(x: Real) -> Real:
     near = fma(magnitude, polynomial(z, fits.erf), magnitude)
     # Beyond its interval the polynomial has no meaning; there e^-g has been below half an ulp of 1
     t = magnitude.at_most(x.format.erf_ones) - 1
-    exponent, p = reduce(-polynomial(t, fits.erfc))
+    exponent, high, low = reduce(-polynomial(t, fits.erfc))
     power = ((exponent - x.format.bias) << x.format.fraction).real()
-    far = 1 - fma(power, p, power)
+    far = 1 - fma(power, high + low, power)
     return select(magnitude < 1.0, near, far).copysign(x)

@@ -8,12 +8,13 @@ chapter 6). Layer: ``static``.
 from __future__ import annotations
 
 from .exact import LN2
-from .lanes import Bits, Real, fma, polynomial
+from .lanes import Bits, Real, fma, polynomial, select
 
 
-def expm1_near_zero(r: Real) -> Real:
-    """e^r - 1 for |r| up to log(2)/2."""
-    return fma(r * r, polynomial(r, r.format.polynomials.expm1), r)
+def expm1_near_zero(high: Real, low: Real) -> Real:
+    """e^r - 1 - high, where r = high + low with |r| up to log(2)/2, and |low| is small."""
+    r = high + low
+    return fma(r * r, polynomial(r, r.format.polynomials.expm1), low)
 
 
 def whole(x: Real, factor: float) -> tuple[Bits, Real]:
@@ -37,12 +38,15 @@ def powers_of_two(exponent: Bits) -> tuple[Real, Real]:
     return (half << fraction).real(), ((exponent - half) << fraction).real()
 
 
-def reduce(x: Real) -> tuple[Bits, Real]:
-    """n, with twice the bias added, and p, such that e^x = 2^n (1 + p)."""
+def reduce(x: Real) -> tuple[Bits, Real, Real]:
+    """n, with twice the bias added, and two numbers with the sum p, such that e^x = 2^n (1 + p).
+
+    The first of the two has no rounding error, the second is less than a fifth of it.
+    """
     first, second = x.format.ln2
     exponent, n = whole(x, float(1 / LN2))
-    r = fma(n, -second, fma(n, -first, x))
-    return exponent, expm1_near_zero(r)
+    high = fma(n, -first, x)
+    return exponent, high, expm1_near_zero(high, n * -second)
 
 
 def bounds(x: Real) -> tuple[float, float]:
@@ -52,22 +56,36 @@ def bounds(x: Real) -> tuple[float, float]:
 
 def exp(x: Real) -> Real:
     """e^x."""
-    exponent, p = reduce(x.clamp(*bounds(x)))
+    exponent, high, low = reduce(x.clamp(*bounds(x)))
     first, second = powers_of_two(exponent)
-    return (p + 1) * first * second
+    return (high + low + 1) * first * second
 
 
 def tanh(x: Real) -> Real:
-    """(e^z - 1) / (e^z + 1) at z = 2 |x|, both divided by 2^n, and the sign of x."""
+    """(e^z - 1) / (e^z + 1) at z = 2 |x|, and where that is near 1 the same as 1 - 2 / (e^z + 1);
+    numerator and denominator are divided by 2^n.
+    """
     bias, fraction = x.format.bias, x.format.fraction
-    exponent, p = reduce((abs(x) * 2).at_most(x.format.ones))
+    z = (abs(x) * 2).at_most(x.format.ones)
+    exponent, high, low = reduce(z)
     scale = ((3 * bias - exponent) << fraction).real()  # 2^-n
-    ratio = (p + (1 - scale)) / (p + (1 + scale))
-    return ratio.copysign(x)
+    numerator = high + (1 - scale) + low
+    denominator = fma(scale, 2.0, numerator)
+    near_one = z > 1.75
+    numerator = select(near_one, scale * -2.0, numerator)
+    whole_part = select(near_one, x.constant(1.0), x.constant(0.0))
+    return (whole_part + numerator / denominator).copysign(x)
 
 
 def sigmoid(x: Real) -> Real:
-    """1 / (1 + e^-x), both divided by 2^n: it reaches the subnormals where e^-x overflows."""
-    exponent, p = reduce((-x).clamp(-x.format.ones, -bounds(x)[0]))
+    """1 / (1 + e^-x), divided by 2^n: it reaches the subnormals, where e^-x overflows.
+
+    The rounding error of the denominator is taken off the reciprocal.
+    """
+    exponent, high, low = reduce((-x).clamp(-x.format.ones, -bounds(x)[0]))
     first, second = powers_of_two(4 * x.format.bias - exponent)
-    return first / (p + (first * second + 1)) * second
+    larger = first * second + 1
+    denominator = larger + (high + low)
+    error = high - (denominator - larger) + low
+    inverse = 1 / denominator
+    return fma(inverse * error, -inverse, inverse) * first * second

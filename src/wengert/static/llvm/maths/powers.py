@@ -72,7 +72,8 @@ def exp2(high: Real, low: Real) -> Real:
     """2^(high + low), from below the smallest subnormal to beyond the largest number."""
     exponent, n = whole(high + low, 1.0)
     first, second = powers_of_two(exponent)
-    return (expm1_near_zero((high - n + low) * float(LN2)) + 1) * first * second
+    r = (high - n + low) * float(LN2)
+    return (r + expm1_near_zero(r, r.constant(0.0)) + 1) * first * second
 
 
 def integral(x: Real) -> Mask:
