@@ -19,6 +19,15 @@ def _is_ours(filename: str) -> bool:
     return filename.startswith(OURS)
 
 
+def user_depth() -> int:
+    """How many frames the user's is above the caller: the ``stacklevel`` of a warning."""
+    frame: FrameType | None = sys._getframe(1)
+    depth = 1
+    while frame is not None and _is_ours(frame.f_code.co_filename):
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
 def user_line(depth: int = 1) -> str:
     """``file.py:12``, the line of the user's that is being run; empty where there is none.
 

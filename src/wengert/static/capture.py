@@ -18,8 +18,9 @@ import numpy as np
 
 from ..core import interpret, tree
 from ..core.box import innermost
-from ..core.errors import CaptureWarning, UnsupportedError
+from ..core.errors import CaptureWarning, DtypeError, UnsupportedError, describe
 from ..core.program import Program
+from ..core.source import user_depth
 from ..differentiate.dynamic import ROOT, Cut
 from .cause import called_at, cause, marks, raised_at
 from .explain import Explanation, explain
@@ -282,7 +283,7 @@ class Compiled:
         text = f"{getattr(self, '__qualname__', 'the function')} runs eagerly: {reason}"
         if self.strict_capture:
             raise UnsupportedError(f"compile(strict_capture=True): {text}")
-        warnings.warn(text, CaptureWarning, stacklevel=4)
+        warnings.warn(text, CaptureWarning, stacklevel=user_depth())
 
     # --- under transformations -------------------------------------------------------------------
 
@@ -380,6 +381,9 @@ def compile(
         A ``Compiled``, called as ``f``. ``.graphs`` lists what was recorded, ``.explain()`` says
         why, and what became of it.
 
+    Raises:
+        DtypeError: ``f`` is no function.
+
     Warns:
         CaptureWarning: once, if the function can't be a static graph, with the reason.
 
@@ -394,4 +398,6 @@ def compile(
         return functools.partial(
             compile, strict=strict, strict_capture=strict_capture, check=check, limit=limit
         )
+    if not callable(f):
+        raise DtypeError(f"compile: got {describe(f)}, expected a function")
     return Compiled(f, strict, strict_capture, check, limit)

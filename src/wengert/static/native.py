@@ -207,9 +207,7 @@ def kernel(value: Callable[..., Any], inner: Program) -> Primitive:
     )
 
 
-def _told(
-    plan: Plan, failed: dict[Fused, str], why_not: Callable[[Equation], str]
-) -> Machine:
+def _told(plan: Plan, failed: dict[Fused, str], why_not: Callable[[Equation], str]) -> Machine:
     """The kernels, and why the rest runs in NumPy."""
     reasons: Counter[tuple[str, str]] = Counter()
     for step in plan.steps:

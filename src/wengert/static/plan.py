@@ -220,7 +220,7 @@ class _Planner:
         for eqn in source.members.values():
             self.home[eqn.outputs[0]] = group
         self.open.remove(source)
-        group.depends |= source.depends
+        group.depends = (group.depends | source.depends) - {source}
         group.apart |= source.apart
         for one in self.open:
             for known in (one.depends, one.apart):
@@ -229,7 +229,6 @@ class _Planner:
                     known.add(group)
             if group in one.depends:
                 one.depends |= group.depends
-        group.depends.discard(source)
 
 
 # --- groups as programs ---------------------------------------------------------------------------

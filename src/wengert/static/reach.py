@@ -9,6 +9,7 @@ followed by structure, other objects by identity. Layer: ``static``.
 
 from __future__ import annotations
 
+import inspect
 import math
 import random
 import types
@@ -167,6 +168,8 @@ class Reach(Source):
 
     def _root(self, function: Any) -> None:
         """The function itself, which is what it is."""
+        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+            raise Refused("its body runs after the call: it is a generator or a coroutine")
         if isinstance(function, types.FunctionType):
             objects.inside(self, function, self.constant(function))
         else:

@@ -18,6 +18,5 @@ from .powers import pow
 from .trigonometric import cos, sin
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    formula.__name__: function(formula)
-    for formula in (exp, log, tanh, sigmoid, sin, cos, pow, erf)
+    formula.__name__: function(formula) for formula in (exp, log, tanh, sigmoid, sin, cos, pow, erf)
 }

@@ -68,7 +68,9 @@ class Format:
 
 
 FLOAT64 = Format(64, 52, 1023, DOUBLE, split(LN2, 40), split(PI / 2, 32, 32, 32), 2**20, 40.0, 5.95)
-FLOAT32 = Format(32, 23, 127, SINGLE, split(LN2, 14), split(PI / 2, 10, 10, 10, 10), 2**13, 20.0, 3.95)
+FLOAT32 = Format(
+    32, 23, 127, SINGLE, split(LN2, 14), split(PI / 2, 10, 10, 10, 10), 2**13, 20.0, 3.95
+)
 
 
 class Lanes:

@@ -65,7 +65,9 @@ def window(builder: Any, first: Bits) -> list[Any]:
         address = builder.gep(words, [ir.Constant(I64, 0), (index + i).ir], inbounds=True)
         loaded.append(builder.load(address))
     shift = shift_left(builder.module)
-    return [builder.call(shift, [*pair, offset.ir]) for pair in zip(loaded, loaded[1:], strict=False)]
+    return [
+        builder.call(shift, [*pair, offset.ir]) for pair in zip(loaded, loaded[1:], strict=False)
+    ]
 
 
 def shift_left(module: Any) -> Any:
