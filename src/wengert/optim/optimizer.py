@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core import interpret
 from ..core.box import Box
 from ..core.errors import DataError, DtypeError, ShapeError, UnsupportedError, describe
-from ..differentiate.dynamic import no_grad
 from ..ops.inplace import held_once
 
 State = dict[str, np.ndarray]
@@ -65,14 +65,19 @@ class Optimizer:
         for k, parameter in enumerate(self.parameters):
             gradient = parameter._node.grad
             if gradient is not None:
-                if type(parameter._value) is not np.ndarray:  # a static graph is recorded
-                    with no_grad():
-                        self.update(k, parameter, gradient, np.empty_like(parameter))
+                if type(parameter._value) is not np.ndarray:
+                    self._record(k, parameter._value, gradient)
                     continue
                 if not held_once(parameter):
                     parameter._value = parameter._value.copy()
                 self.update(k, parameter._value, gradient._value, self._room[k])
                 parameter._version = getattr(parameter, "_version", 0) + 1
+
+    def _record(self, k: int, value: Any, gradient: Any) -> None:
+        """``update`` for a static graph, whose recorder owns ``value``."""
+        given = gradient if gradient._owner is value._owner else gradient._value
+        with interpret.under(value._owner):
+            self.update(k, value, given, np.empty_like(value))
 
     def _count(self, active: list[bool]) -> None:
         """Enter in ``steps`` the step that the ``active`` parameters are about to take."""

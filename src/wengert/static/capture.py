@@ -50,9 +50,10 @@ class Compiled:
         strict_capture: bool = False,
         check: int = 0,
         limit: int = LIMIT,
+        native: bool = True,
     ) -> None:
         self.function, self.strict, self.strict_capture = function, strict, strict_capture
-        self.every, self.limit = check, limit
+        self.every, self.limit, self.native = check, limit, native
         self.variants: list[Variant] = []
         self.reason = ""  # why it runs eagerly
         self.history: list[str] = []  # the causes of all recordings
@@ -79,14 +80,17 @@ class Compiled:
         bound = getattr(known, "function", None)
         if type(known) is not Bound or getattr(bound, "__self__", None) is not instance:
             method = types.MethodType(self.function, instance)
-            known = Bound(method, self.strict, self.strict_capture, self.every, self.limit)
+            known = Bound(method, *self._options)
             attributes[key] = known
         return known
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy has its own graphs, recorded anew."""
-        options = self.function, self.strict, self.strict_capture, self.every, self.limit
-        return Compiled, options
+        return Compiled, (self.function, *self._options)
+
+    @property
+    def _options(self) -> tuple[Any, ...]:
+        return self.strict, self.strict_capture, self.every, self.limit, self.native
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
@@ -213,7 +217,7 @@ class Compiled:
 
     def _enter(self, variant: Variant, recording: Recording, reach: Reach) -> None:
         self._unsettled = 0
-        told = variant.enter(recording, reach, self.strict)
+        told = variant.enter(recording, reach, self.strict, self.native)
         if told:
             self._give_up(f"two calls that look the same differ: {told}")
             return
@@ -363,6 +367,7 @@ def compile(
     strict_capture: bool = False,
     check: int = 0,
     limit: int = LIMIT,
+    native: bool = True,
 ) -> Any:
     """``f`` as a static graph: recorded while it runs, optimised, then replayed.
 
@@ -376,6 +381,7 @@ def compile(
         strict_capture: raise where recording can't follow, in place of running eagerly.
         check: compare every nth call with eager execution.
         limit: how many different paths are recorded before the function runs eagerly.
+        native: make machine code of it as soon as that pays; else NumPy runs all of it.
 
     Returns:
         A ``Compiled``, called as ``f``. ``.graphs`` lists what was recorded, ``.explain()`` says
@@ -396,8 +402,13 @@ def compile(
     """
     if f is None:
         return functools.partial(
-            compile, strict=strict, strict_capture=strict_capture, check=check, limit=limit
+            compile,
+            strict=strict,
+            strict_capture=strict_capture,
+            check=check,
+            limit=limit,
+            native=native,
         )
     if not callable(f):
         raise DtypeError(f"compile: got {describe(f)}, expected a function")
-    return Compiled(f, strict, strict_capture, check, limit)
+    return Compiled(f, strict, strict_capture, check, limit, native)

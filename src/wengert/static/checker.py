@@ -97,7 +97,15 @@ class Source:
 
     def targets(self, expressions: Iterable[str]) -> list[Any]:
         """The objects that expressions of the checker stand for, now."""
-        return [eval(one, {**self.constants, **self.objects}) for one in expressions]
+        known = self.constants | self.objects
+        found = []
+        for one in expressions:
+            name, _, attribute = one.partition(".")
+            if name in known and (not attribute or attribute.isidentifier()):
+                found.append(getattr(known[name], attribute) if attribute else known[name])
+            else:
+                found.append(eval(one, known.copy()))
+        return found
 
     def key(self) -> tuple[Any, ...]:
         """What distinguishes this reach from others, the values of fixed numbers left out."""

@@ -102,6 +102,7 @@ def _variant_lines(number: int, variant: Recorded) -> Iterator[str]:
                 seen.add(segment.node)
                 yield from (f"      {step}" for step in segment.passes)
                 yield from (f"      runs Python: {told}" for told in segment.python_calls)
+                yield from (f"      {told}" for told in segment.machine)
             if segment.guard:
                 yield f"      {segment.guard}"
 

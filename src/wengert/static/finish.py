@@ -63,6 +63,7 @@ class Finish:
     commits: list[Commit] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
     constants: frozenset[int] = frozenset()  # values that are the program's own: given as copies
+    shared: list[int] = field(default_factory=list)  # values that may be views of what is there
     places: list[int] = field(default_factory=list)  # of the targets, among those of all paths
     in_order: bool = True  # whether the first of those are the targets, one by one
 
@@ -100,17 +101,18 @@ class Finish:
             and not self.constants
         )
         self.overwrites = [c.target for c in self.commits if c.kind == "copy"]
+        self.careful = bool(self.constants or (self.overwrites and self.shared))
 
     def apply(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:
         """Commit the effects and give the result."""
         if self.simple:
             return values[self.outputs[0].number]
-        if self.overwrites or self.constants:
+        if self.careful:
             written = [targets[i] for i in self.overwrites]
-            values = [
-                np.array(value) if i in self.constants or _shares(value, written) else value
-                for i, value in enumerate(values)
-            ]
+            values = list(values)
+            for i in self.shared:
+                if i in self.constants or _shares(values[i], written):
+                    values[i] = np.array(values[i])
         results = self._results(values, targets)
         for commit in self.commits:
             value = wrapped(commit.output, values, targets, results)

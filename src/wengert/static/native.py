@@ -10,6 +10,7 @@ Layer: ``static``.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from ..core.execute import Executable, executable
 from ..core.primitive import Doc, NoLowering, NotDifferentiable, Primitive
 from ..core.program import Equation, Program, Var
 from .passes.reuse import reuse_buffers
+from .paths import Node
 from .plan import Fused, Plan, fuse
 
 CALL = 0.4e-6  # seconds that an operation costs in NumPy beside its loop
@@ -58,39 +60,57 @@ class Machine:
 @cache
 def unsupported() -> str:
     """Why there is no machine code in this process; empty if there is."""
-    from .llvm import objects
+    from .llvm.objects import unsupported
 
-    return objects.unsupported()
+    return unsupported()
+
+
+def in_numpy(node: Node) -> None:
+    """Let NumPy run the program of ``node``."""
+    assert node.program is not None
+    node.run, node.native = executable(node.program), None
+
+
+def prepare(node: Node, strict: bool) -> None:
+    """Let NumPy run the program of ``node`` until kernels pay."""
+    in_numpy(node)
+    node.native = Native(node, strict)
 
 
 class Native:
-    """Runs ``program``; ``install`` is given what runs it once kernels are made.
-
-    ``machine`` says what became of it.
+    """Runs the program of ``node`` in NumPy, then makes kernels of it. ``machine``: what became of
+    it.
     """
 
-    def __init__(
-        self, program: Program, strict: bool, install: Callable[[Executable], None]
-    ) -> None:
-        self.program, self.strict, self.install = program, strict, install
-        self.machine = Machine(waits=unsupported() and f"NumPy runs all: {unsupported()}")
-        self.saves, self.price = (0.0, 1.0) if unsupported() else worth(program)
+    def __init__(self, node: Node, strict: bool) -> None:
+        assert node.program is not None
+        self.program, self.strict = node.program, strict
         self.spent = 0.0
+        self._in_numpy = node.run
+        self._node = weakref.ref(node)
         self._lock = threading.Lock()
-        self.run: Executable = self._wait if self.saves else executable(program)
-        if self.saves and not self.machine.waits:
-            self.machine = Machine(waits="machine code is made when calls so far make it pay")
+        self.saves, self.price = worth(node.program)
+        if why := unsupported():
+            self.machine = Machine(waits=f"NumPy runs all of it: {why}")
+        elif not self.saves:
+            self.machine = Machine(waits="NumPy runs all of it: there is nothing to fuse")
+        else:
+            self.machine = Machine(waits="NumPy runs all of it until machine code pays")
+            node.run = self.run
 
-    def _wait(self, *values: Any) -> tuple[Any, ...]:
+    def run(self, *values: Any) -> Sequence[Any]:
         """A call before there are kernels."""
         if self.spent < SHARE * self.price:
             self.spent += self.saves
-            return executable(self.program)(*values)
-        if not self._lock.acquire(blocking=False):
-            return executable(self.program)(*values)
+            return self._in_numpy(*values)
+        if not self._lock.acquire(blocking=False):  # another thread is at it
+            return self._in_numpy(*values)
         try:
-            result, self.run, self.machine = compiled_for(self.program, values, self.strict)
-            self.install(self.run)
+            result, run, self.machine = compiled_for(self.program, values, self.strict)
+            node = self._node()
+            if node is not None and node.native is self:  # else it has another program by now
+                node.run = run
+            self.spent = 0.0
             return result
         finally:
             self._lock.release()

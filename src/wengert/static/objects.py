@@ -165,8 +165,9 @@ def class_of(reach: Reach, value: Any, name: str, place: Place) -> None:
 
 
 def class_content(reach: Reach, kind: type) -> None:
+    """The data of the user's classes in ``kind``, and the code of their methods."""
     for base in kind.__mro__:
-        if base is object or base in reach.classes:
+        if base is object or base in reach.classes or not _users(base):
             continue
         reach.classes.add(base)
         for key, content in list(vars(base).items()):
@@ -175,12 +176,7 @@ def class_content(reach: Reach, kind: type) -> None:
                 if by_user(function.__code__.co_filename):
                     inside(reach, function, reach.constant(function))
                     reach.methods.append((base, key, content))
-            elif (
-                not key.startswith("__")
-                and not _describes(content)
-                and _users(base)
-                and not isinstance(content, types.GetSetDescriptorType)
-            ):
+            elif not key.startswith("__") and not _describes(content):
                 reach.visit(ClassField(base, key, f"{base.__name__}.{key}", reach.constant(base)))
 
 

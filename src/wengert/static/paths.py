@@ -49,6 +49,7 @@ class Node:
         self.cause = ""
         self.masked = False  # whether a shape in it, or its derivative, follows from values
         self.run: Callable[..., Sequence[Any]] = _not_planned
+        self.native: Any = None  # what makes machine code of the program
 
     @cached_property
     def differentiable(self) -> Program:
@@ -223,15 +224,15 @@ class Paths:
 
     # --- planning --------------------------------------------------------------------------------
 
-    def plan(self, optimise: Optimise, prepare: Callable[[Program], Callable[..., Any]]) -> None:
-        """Make the programs of all nodes: each hands on what is read below it."""
+    def plan(self, optimise: Optimise, prepare: Callable[[Node], None]) -> None:
+        """Make the programs of all nodes: each hands on what is read below it. ``prepare`` gives a
+        node what runs its program.
+        """
         order = list(self.nodes())
         for node in reversed(order):
             self._plan(node, optimise, prepare)
 
-    def _plan(
-        self, node: Node, optimise: Optimise, prepare: Callable[[Program], Callable[..., Any]]
-    ) -> None:
+    def _plan(self, node: Node, optimise: Optimise, prepare: Callable[[Node], None]) -> None:
         assert node.equations is not None
         outputs: list[Atom]
         if node.finish is not None:
@@ -260,7 +261,7 @@ class Paths:
         vars(node).pop("differentiable", None)
         node.program = optimise(without_stops(program))
         node.masked = any(map(_masked, node.equations))
-        node.run = prepare(node.program)
+        prepare(node)
 
     def _constants_of(self, equations: Sequence[Equation], outputs: Sequence[Atom]) -> Any:
         read = (*(a for e in equations for a in e.inputs), *outputs)

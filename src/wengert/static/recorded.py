@@ -66,6 +66,12 @@ class Segment(ProgramGraph):
         return ", ".join(sorted(told))
 
     @property
+    def machine(self) -> list[str]:
+        """What is machine code, and what runs in NumPy and why."""
+        native = self.node.native
+        return [] if native is None else list(native.machine.lines())
+
+    @property
     def python_calls(self) -> list[str]:
         """The operations that run Python each time, with their lines."""
         return [

@@ -77,7 +77,7 @@ class Capture(Recorder):
     dynamic graph on top.
     """
 
-    __slots__ = ("guarded", "segments", "spoke", "swept")
+    __slots__ = ("guarded", "segments", "spoke", "still", "swept")
     observes = True
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -85,6 +85,7 @@ class Capture(Recorder):
         self.segments: list[Segment] = [Segment()]
         self.equations = self.segments[0].equations
         self.guarded: set[tuple[Var, str, Any]] = set()
+        self.still: set[Var] = set()  # what no derivative passes through
         self.spoke = False  # whether a value was printed
         self.swept = False  # whether a gradient was accumulated
 
@@ -129,6 +130,8 @@ class Capture(Recorder):
         if not active:
             y = apply(primitive, values, params)
             return self._constant_handles(y) if mine else y
+        if primitive is stop_gradient and variables[0] in self.still:
+            return make(self, values[0], variables[0])
         if "donate" in params:  # a variable keeps the value that it was defined with
             params = {key: value for key, value in params.items() if key != "donate"}
         return self._equation(primitive, values, variables, params)
@@ -157,6 +160,10 @@ class Capture(Recorder):
             outputs = (Var(interned(y.shape, y.dtype)),)
         else:
             outputs = (Var(aval_of(y)),)
+        if primitive is stop_gradient or (
+            self.still and all(v is None or v in self.still for v in variables)
+        ):
+            self.still.update(outputs)
         eqn = Equation(primitive, tuple(inputs), outputs, params, user_line(4))
         self.equations.append(eqn)
         if primitive.name in MASKED and shape_follows_value(eqn):  # all parts have one length

@@ -113,6 +113,14 @@ class Reading:
         for number, leaf in enumerate(leaves):
             self.finish.outputs.append(self._result(leaf, number))
         unsettled = self._effects()
+        made = {
+            v
+            for s in self.capture.segments
+            for e in s.equations
+            if e.primitive.fresh
+            for v in e.outputs
+        }
+        self.finish.shared = [i for i, atom in enumerate(self.finish.atoms) if atom not in made]
         self.finish.settle(self.capture.constants)
         self.recording = Recording(
             list(swap.variables),

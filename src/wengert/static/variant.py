@@ -8,12 +8,12 @@ from typing import Any
 from ..control import derived
 from ..control.call import call
 from ..core.errors import WengertError
-from ..core.execute import executable
 from ..core.interpret import bind
 from ..core.program import Program
 from .cause import marks
 from .checker import Checker
 from .finish import Finish
+from .native import in_numpy, prepare
 from .passes import optimise
 from .paths import Node, Paths
 from .reach import Reach
@@ -45,7 +45,7 @@ class Variant:
         self.check: Checker = lambda args, kwargs: None
         self.get: Checker = self.check
 
-    def enter(self, recording: Recording, reach: Reach, strict: bool) -> str:
+    def enter(self, recording: Recording, reach: Reach, strict: bool, native: bool) -> str:
         """Add a recording; what it contradicts, in words."""
         finish = recording.finish
         told = self.paths.enter(recording)
@@ -60,7 +60,10 @@ class Variant:
         self.written |= {finish.targets[c.target] for c in finish.commits if c.kind == "copy"}
         self.check = reach.checker(self.paths.targets, self.attached, self.writes, self.written)
         self.get = reach.getter(self.paths.targets)
-        self.paths.plan(lambda program: self._optimised(program, strict), executable)
+        self.paths.plan(
+            lambda program: self._optimised(program, strict),
+            lambda node: prepare(node, strict) if native else in_numpy(node),
+        )
         single = first.confirmed and first.finish is not None and not self.attached
         self.straight = first if single else None
         return ""

@@ -9,16 +9,18 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Callable, Sequence
-from math import prod
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 
-from ...core.program import Program
+from ...core.aval import aval_of
+from ...core.program import Atom, Program
 from .entry import Entry
 from .loops import Loops
 from .machine import NAME, Code, compiled
 from .objects import address_of
+from .scalars import NotLowered
 
 METH_FASTCALL = 0x80
 Builtin = Callable[..., Any]
@@ -46,11 +48,21 @@ class Draft:
     def __init__(
         self, program: Program, args: Sequence[Any], results: Sequence[Any], strict: bool = False
     ) -> None:
+        _check_types(program.inputs, args)
+        _check_types(program.outputs, results)
         module = ir.Module(NAME)
         loops = Loops(module, program, args, results, strict)
-        work = prod(loops.shape) * len(program.equations)
+        work = int(np.prod(loops.shape)) * len(program.equations)
         entry = Entry(module, program, loops.function, args, results, work)
         self.text, self.names = str(module), entry.names
+
+
+def _check_types(atoms: Sequence[Atom], values: Sequence[Any]) -> None:
+    """Lengths that follow from values may be others than those recorded."""
+    for atom, value in zip(atoms, values, strict=True):
+        expected, got = atom.aval, aval_of(value)
+        if (expected.shape, expected.dtype) != (got.shape, got.dtype):
+            raise NotLowered(f"{got} where {expected} was recorded")
 
 
 def make_kernels(drafts: Sequence[Draft], fallbacks: Sequence[Builtin]) -> list[Builtin]:

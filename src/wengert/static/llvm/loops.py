@@ -9,7 +9,6 @@ code; LLVM makes vectors of the innermost loop. Layer: ``static``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,7 +83,7 @@ class Loops:
             else:
                 self.values[var] = self._load(self._argument(number), var.aval)
         inside = [eqn for eqn in self.program.equations if not self._before(eqn)]
-        if inside and prod(self.shape):
+        if inside and 0 not in self.shape:
             self._nest(inside)
         self.builder.store(self.builder.load(self.flag_byte, typ=I8), self.function.args[-1])
         self.builder.ret_void()

@@ -91,7 +91,7 @@ def _as_expected() -> bool:
     lengths, strides = _word(at + LENGTHS), _word(at + STRIDES)
     numbers = [1.25, np.float64(1.25)]
     held, text = (1.5, "a"), b"content "
-    return (
+    return bool(
         _word(at + TYPE) == id(np.ndarray)
         and _word(at + DATA) == array.ctypes.data
         and ctypes.c_int32.from_address(at + RANK).value == 2
@@ -108,4 +108,5 @@ def _as_expected() -> bool:
 
 def _scalar_as_expected(dtype: np.dtype[Any]) -> bool:
     value = dtype.type(1)
-    return ctypes.string_at(id(value) + NUMBER, dtype.itemsize) == value.tobytes()
+    stands: bytes = ctypes.string_at(id(value) + NUMBER, dtype.itemsize)
+    return stands == bytes(value.tobytes())

@@ -8,7 +8,7 @@ chapter 6). Layer: ``static``.
 from __future__ import annotations
 
 from .exact import LN2
-from .lanes import Bits, Real, fma, polynomial, select
+from .lanes import Bits, Real, fma, ordered, polynomial
 
 
 def expm1_near_zero(high: Real, low: Real) -> Real:
@@ -62,19 +62,22 @@ def exp(x: Real) -> Real:
 
 
 def tanh(x: Real) -> Real:
-    """(e^z - 1) / (e^z + 1) at z = 2 |x|, and where that is near 1 the same as 1 - 2 / (e^z + 1);
-    numerator and denominator are divided by 2^n.
+    """N / (N + 1) with N = (e^z - 1) / 2 at z = 2 |x|, and the sign of x.
+
+    With a and b, the rounding errors of N and of N + 1, the ratio t is off by
+    (1 - t) ((1 - t) a - t b), which is added.
     """
-    bias, fraction = x.format.bias, x.format.fraction
-    z = (abs(x) * 2).at_most(x.format.ones)
-    exponent, high, low = reduce(z)
-    scale = ((3 * bias - exponent) << fraction).real()  # 2^-n
-    numerator = high + (1 - scale) + low
-    denominator = fma(scale, 2.0, numerator)
-    near_one = z > 1.75
-    numerator = select(near_one, scale * -2.0, numerator)
-    whole_part = select(near_one, x.constant(1.0), x.constant(0.0))
-    return (whole_part + numerator / denominator).copysign(x)
+    exponent, high, low = reduce((abs(x) * 2).at_most(x.format.ones))
+    scale = ((exponent - x.format.bias - 1) << x.format.fraction).real()  # 2^(n - 1)
+    first = fma(scale, high, scale - 0.5)
+    N = fma(scale, low, first)
+    a = fma(scale, low, first - N)
+    smaller, larger = ordered(N, x.constant(1.0))
+    sum_ = smaller + larger
+    b = smaller - (sum_ - larger)
+    t = N / sum_
+    rest = 1 - t
+    return fma(rest, fma(rest, a, t * -b), t).copysign(x)
 
 
 def sigmoid(x: Real) -> Real:

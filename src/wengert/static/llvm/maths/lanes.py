@@ -256,6 +256,11 @@ def select(condition: Mask, a: Real, b: Real) -> Real:
     return Real(a.lanes, a.lanes.builder.select(condition.ir, a.ir, b.ir))
 
 
+def ordered(a: Real, b: Real) -> tuple[Real, Real]:
+    """The smaller and the larger of two numbers."""
+    return select(a < b, a, b), select(a > b, a, b)
+
+
 def fma(a: Real, b: Real | float, c: Real | float) -> Real:
     """a b + c, rounded once or twice, whichever is the faster."""
     lanes = a.lanes

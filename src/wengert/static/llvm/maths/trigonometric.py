@@ -9,7 +9,7 @@ from .lanes import Real
 def sin(x: Real) -> Real:
     """sin x, as that of |x| with the sign of x."""
     magnitude = abs(x)
-    result = huge.fixed(magnitude, quarters.moderate(magnitude, 0), "sin", 0)
+    result = huge.fixed(magnitude, quarters.moderate(magnitude, 0), 0)
     sign = x.bits() & (1 << (x.format.width - 1))
     return (result.bits() ^ sign).real()
 
@@ -17,4 +17,4 @@ def sin(x: Real) -> Real:
 def cos(x: Real) -> Real:
     """cos x = sin(|x| + π/2)."""
     magnitude = abs(x)
-    return huge.fixed(magnitude, quarters.moderate(magnitude, 1), "cos", 1)
+    return huge.fixed(magnitude, quarters.moderate(magnitude, 1), 1)
