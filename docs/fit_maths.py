@@ -18,9 +18,10 @@ TARGET = Path(__file__).parent.parent / "src/wengert/static/llvm/maths/coefficie
 GRID = 40  # points of the grid for one coefficient
 mp.dps = 50
 
-HEAD = '''"""Coefficients of the minimax polynomials, lowest power first. Written by docs/fit_maths.py.
+HEAD = '''"""The coefficients of the minimax polynomials, lowest power first.
 
-Each field says what the polynomial stands for and in which variable. Layer: ``static``.
+Written by docs/fit_maths.py. Each field says what the polynomial stands for and in which variable.
+Layer: ``static``.
 """
 
 from typing import NamedTuple
@@ -74,7 +75,8 @@ def minimax(fit: Fit, low: float, high: float, count: int) -> tuple[list[mpf], m
     at = [round(i * (size - 1) / count) for i in range(count + 1)]
     for _ in range(30):
         rows = [
-            [grid[i] ** j for j in range(count)] + [(-1) ** k / weights[i]] for k, i in enumerate(at)
+            [grid[i] ** j for j in range(count)] + [(-1) ** k / weights[i]]
+            for k, i in enumerate(at)
         ]
         *found, level = mp.lu_solve(mp.matrix(rows), mp.matrix([values[i] for i in at]))
         errors = [

@@ -86,6 +86,13 @@ class Careful(Draft):
             raise Rejected
         super().clear(expression)
 
+    def atom(self, shape: tuple[int, ...]) -> str:
+        """No booleans: NumPy computes with them in half precision."""
+        atom = super().atom(shape)
+        if np.asarray(self.value(atom)).dtype == bool:
+            raise Rejected
+        return atom
+
     def own(self, ndim: int = 0) -> str:
         given = [leaf for leaf in leaves(self.arguments) if isinstance(leaf, np.ndarray)]
 

@@ -6,6 +6,7 @@ Written as in ``draw.py`` while it runs on real numbers.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -129,7 +130,9 @@ class Composition(Careful):
         a, b = self.expression(shape), self.expression(shape, 1)
         name = self.fresh()
         spread = f"np.zeros_like(x, shape={shape}) + {{}}"
-        self.value(spread.format(a)), self.value(spread.format(b))
+        types = {np.asarray(self.value(spread.format(part))).dtype for part in (a, b)}
+        if len(types) > 1:
+            raise Rejected
         if self.rng.random() < 0.3:
             self.run(f"{name} = {spread.format(a)} if {condition} else {spread.format(b)}")
             return
@@ -197,7 +200,8 @@ class Composition(Careful):
 
 def moderate(program: Program, arguments: Arguments) -> bool:
     """Whether the program runs on other arguments, with numbers that can be compared."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)  # a part would be cut off
         try:
             result = program.function(**copied(arguments))
         except Exception:

@@ -28,6 +28,7 @@ def failure(program: Program, name: str) -> Mismatch | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # of candidates like 1.0[0]
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
             trial = Trial(program)
         finite = all(np.all(np.isfinite(part)) for part in trial.oracle(0)[0])
     except Exception:

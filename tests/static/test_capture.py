@@ -501,3 +501,18 @@ def test_threads_that_record_at_once():
             thread.join()
         assert not failures
         assert not compiled.reason
+
+
+def test_a_result_is_no_part_of_what_was_written():
+    total = wg.array(np.zeros(3))
+
+    def step(x):
+        y = x * 2
+        total[...] = y
+        return y, y[1:], y.reshape(3, 1)
+
+    compiled = wg.compile(step)
+    for _ in range(5):
+        for result in compiled(A):
+            result[...] = 9.0
+        np.testing.assert_array_equal(total.numpy(), 2 * A)

@@ -384,7 +384,7 @@ def view(
         composed = inplace.compose(base._index, index, base._base.shape)
         if composed is not None:
             base, params, index = base._base, {"index": composed}, composed
-            function = operator.itemgetter(composed)
+            function = operator.itemgetter((*composed, Ellipsis))  # a view without axes too
     handle: View = object.__new__(View)
     handle._owner, handle._value, handle._node = result._owner, result._value, result._node
     handle._base, handle._forward, handle._index = base, (primitive, params), index

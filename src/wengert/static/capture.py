@@ -134,7 +134,7 @@ class Compiled:
                     except RAISED:
                         return self._record(args, kwargs, records)
                     self.counts["replayed"] += 1
-                    return variant.straight.finish.apply(given, found[1])
+                    return variant.straight.finish.end(given, found[1])
         return self._record(args, kwargs, records)
 
     def _replay(self, variant: Variant, found: Any, args: Any, kwargs: Any, records: bool) -> Any:

@@ -20,6 +20,7 @@ from ..differentiate.dynamic import ROOT
 from ..differentiate.sweep import RELEASED
 from ..differentiate.tape import node_for
 from ..ops.array import make
+from .ending import Ending, ending, laid_out, shares
 
 
 class Output(NamedTuple):
@@ -101,28 +102,49 @@ class Finish:
             and not self.constants
         )
         self.overwrites = [c.target for c in self.commits if c.kind == "copy"]
-        self.careful = bool(self.constants or (self.overwrites and self.shared))
+        self.kept = {
+            commit.output.number
+            for commit in self.commits
+            if commit.kind in ("content", "grad") and commit.output.kind != "fixed"
+        }
+        self._ending: Ending | None = None
+
+    wrap = staticmethod(lambda *arguments: wrapped(*arguments))
+
+    def end(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:
+        """``apply`` for plain values, which is how most calls end."""
+        if self.simple:
+            return values[self.outputs[0].number]
+        if self._ending is None:
+            self._ending = ending(self)
+        return self._ending(values, targets)
 
     def apply(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:
         """Commit the effects and give the result."""
-        if self.simple:
-            return values[self.outputs[0].number]
-        if self.careful:
-            written = [targets[i] for i in self.overwrites]
-            values = list(values)
-            for i in self.shared:
-                if i in self.constants or _shares(values[i], written):
-                    values[i] = np.array(values[i])
+        values = self._own(values, targets)
         results = self._results(values, targets)
         for commit in self.commits:
             value = wrapped(commit.output, values, targets, results)
             COMMITS[commit.kind](targets[commit.target], commit.key, value)
         return tree.unflatten(self.treedef, results)
 
+    def _own(self, values: Sequence[Any], targets: Sequence[Any]) -> Sequence[Any]:
+        """The values, copied where they share memory with what is written or kept elsewhere."""
+        kept = {i: innermost(values[i]) for i in self.kept}
+        written = [targets[i] for i in self.overwrites]
+        own = list(values)
+        for i in self.shared:
+            others = [*written, *(value for k, value in kept.items() if k != i)]
+            if i in self.constants or shares(innermost(values[i]), others):
+                own[i] = np.array(innermost(values[i]))
+        return own
+
     def _results(self, values: Sequence[Any], targets: Sequence[Any]) -> list[Any]:
         results: list[Any] = []
         for output in self.outputs:
-            results.append(wrapped(output, values, targets, results))
+            result = wrapped(output, values, targets, results)
+            taken = output.kind == "value" and output.number in self.kept
+            results.append(np.array(result) if taken else result)
         return results
 
     def result(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:
@@ -169,11 +191,6 @@ def _equal(a: Any, b: Any) -> bool:
     return type(a) is type(b) and isinstance(a, simple) and repr(a) == repr(b)
 
 
-def _shares(value: Any, written: Sequence[Any]) -> bool:
-    inner = innermost(value)
-    return type(inner) is np.ndarray and any(np.may_share_memory(inner, one) for one in written)
-
-
 def wrapped(output: Output, values: Sequence[Any], targets: Sequence[Any], results: Any) -> Any:
     """The object that the user gets."""
     kind, index, fixed = output
@@ -213,11 +230,7 @@ def _content(target: Any, key: Any, value: Any) -> None:
     old = target._value
     if isinstance(value, Box):
         value = innermost(value)
-    if type(old) is np.ndarray and (type(value) is not np.ndarray or value.strides != old.strides):
-        new = np.empty_like(old)
-        np.copyto(new, value)
-        value = new
-    target._value = value
+    target._value = laid_out(value, old)
     target._version = getattr(target, "_version", 0) + 1
 
 

@@ -329,3 +329,43 @@ def rows_written_by_index_arrays():
         return y, y[[0, 0]]
 
     return step
+
+
+@case((A, B, C), (B, A, C), (C, B, A), (A, C, B))
+def other_arguments_given_back_on_each_path():
+    """In another number and order, so that places in one path's list are not those in another's."""
+
+    def step(x, y, z):
+        if x.sum() > 3:
+            return [z]
+        if x.sum() > 0:
+            return [y, z]
+        return [x, z, y]
+
+    return step
+
+
+@case((A,), (B,), (C,), (A,))
+def a_view_without_axes():
+    """Of an argument that is written after it: an array, which shows what was written."""
+
+    def step(x):
+        flipped = np.flip(x)
+        last = flipped[0, ...]
+        np.add.at(flipped, [0, 2], 5.0)
+        return last
+
+    return step
+
+
+@case((A,), (B,), (C,), (A,))
+def the_gradient_of_a_result_that_is_a_view():
+    def inner(x):
+        return x * 2, x[1:]
+
+    inner = wg.compile(inner) if hasattr(wg, "compile") else inner
+
+    def step(x):
+        return wg.value_and_grad(lambda v: np.sum(inner(v)[0] ** 2) + 3 * np.sum(inner(v)[1]))(x)
+
+    return step

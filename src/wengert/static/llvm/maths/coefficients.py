@@ -1,6 +1,7 @@
-"""Coefficients of the minimax polynomials, lowest power first. Written by docs/fit_maths.py.
+"""The coefficients of the minimax polynomials, lowest power first.
 
-Each field says what the polynomial stands for and in which variable. Layer: ``static``.
+Written by docs/fit_maths.py. Each field says what the polynomial stands for and in which variable.
+Layer: ``static``.
 """
 
 from typing import NamedTuple

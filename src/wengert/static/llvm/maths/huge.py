@@ -19,6 +19,7 @@ from .lanes import Bits, Lanes, Mask, Real
 
 DOUBLE, I64 = ir.DoubleType(), ir.IntType(64)
 WIDTHS = {"f64": (2, 4, 8), "f32": (4, 8, 16)}  # registers of 128, 256 and 512 bits
+RARE = ("cold", "optnone")  # compiled fast rather than to be fast
 ALIGN = 4  # of what a variant keeps in its frame: nothing that the frame must be aligned for
 
 
@@ -44,11 +45,11 @@ def suffix(element: Any) -> str:
     return "f64" if element == DOUBLE else "f32"
 
 
-def define(module: Any, name: str, result: Any, arguments: list[Any], memory: str) -> Any:
+def define(module: Any, name: str, result: Any, arguments: list[Any], *attributes: str) -> Any:
     """A new function, which is neither inlined nor dropped."""
     made = ir.Function(module, ir.FunctionType(result, arguments), name)
     made.linkage = "weak_odr"
-    for attribute in ("noinline", "nounwind", memory):
+    for attribute in ("noinline", "nounwind", *attributes):
         made.attributes.add(attribute)
     return made
 
@@ -98,7 +99,7 @@ def lanes_function(module: Any, element: Any) -> Any:
     if name in module.globals:
         return module.globals[name]
     pointer = element.as_pointer()
-    made = define(module, name, ir.VoidType(), [pointer, pointer, I64, I64], "argmemonly")
+    made = define(module, name, ir.VoidType(), [pointer, pointer, I64, I64], *RARE, "argmemonly")
     xs, results, count, shift = made.args
     entry, body, leave = (made.append_basic_block(part) for part in ("entry", "body", "leave"))
     ir.IRBuilder(entry).branch(body)
@@ -121,7 +122,7 @@ def slow_function(module: Any, element: Any) -> Any:
     name = f"wengert.sine.{suffix(element)}.slow"
     if name in module.globals:
         return module.globals[name]
-    made = define(module, name, element, [element, I64], "readnone")
+    made = define(module, name, element, [element, I64], *RARE, "readnone")
     builder = ir.IRBuilder(made.append_basic_block())
     x, shift = made.args
     if element == DOUBLE:

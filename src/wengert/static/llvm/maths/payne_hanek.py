@@ -7,6 +7,7 @@ doi:10.1145/1057600.1057602. Layer: ``static``.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from llvmlite import ir
@@ -64,33 +65,36 @@ def window(builder: Any, first: Bits) -> list[Any]:
     for i in range(4):
         address = builder.gep(words, [ir.Constant(I64, 0), (index + i).ir], inbounds=True)
         loaded.append(builder.load(address))
-    shift = shift_left(builder.module)
-    return [
-        builder.call(shift, [*pair, offset.ir]) for pair in zip(loaded, loaded[1:], strict=False)
-    ]
+    shift = shifted(builder.module)
+    return [builder.call(shift, [*two, offset.ir]) for two in pairwise(loaded)]
 
 
-def shift_left(module: Any) -> Any:
-    """LLVM's function that shifts two words and keeps the first."""
+def shifted(module: Any) -> Any:
+    """LLVM's function that shifts two words to the left and keeps the first."""
     name = "llvm.fshl.i64"
     found = module.globals.get(name)
     return found or ir.Function(module, ir.FunctionType(I64, [I64, I64, I64]), name)
 
 
 def quarter(lanes: Lanes, rest: Any) -> Real:
-    """rest 2^-126 π/2: of the 128 bits the first 64 after the leading zeros, in two numbers."""
+    """rest 2^-126 π/2: the first 64 bits after the leading zeros, in two numbers of 32.
+
+    There are less than 64 leading zeros: no float64 is nearer than 2^-61 to a multiple of π/2
+    (J.-M. Muller, Elementary Functions, 2016, section 11.3.2).
+    """
     builder = lanes.builder
     negative = builder.icmp_signed("<", rest, ir.Constant(I128, 0))
     magnitude = builder.select(negative, builder.neg(rest), rest)
-    zeros = builder.ctlz(magnitude, ir.Constant(ir.IntType(1), 0))
-    top = builder.lshr(builder.shl(magnitude, zeros), ir.Constant(I128, 64))
-    word = Bits(lanes, builder.trunc(top, I64))
+    first = builder.trunc(builder.lshr(magnitude, ir.Constant(I128, 64)), I64)
+    zeros = builder.ctlz(first, ir.Constant(ir.IntType(1), 0))
+    second = builder.trunc(magnitude, I64)
+    word = Bits(lanes, builder.call(shifted(builder.module), [first, second, zeros]))
     high, low = (
         Real(lanes, builder.uitofp(half.ir, DOUBLE))
         for half in ((word >> 32) << 32, word & (2**32 - 1))
     )
-    first, second = HALF_PI
-    r = high * first + (high * second + low * float(PI / 2))
-    scale = FLOAT64.bias + 64 - 126 - Bits(lanes, builder.trunc(zeros, I64))
+    leading, trailing = HALF_PI
+    r = high * leading + (high * trailing + low * float(PI / 2))
+    scale = FLOAT64.bias + 64 - 126 - Bits(lanes, zeros)
     r = r * (scale << FLOAT64.fraction).real()
     return Real(lanes, builder.select(negative, (-r).ir, r.ir))
