@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,9 +19,10 @@ import numpy as np
 
 from ..core import interpret, tree
 from ..core.box import Box, innermost
-from ..core.program import Var
+from ..core.program import Atom, Var
 from ..differentiate.dynamic import ROOT, no_grad
 from ..differentiate.sweep import RELEASED
+from ..ops.arithmetic import stop_gradient
 from ..ops.array import View
 from .finish import Commit, Finish, Output
 from .places import Cell, Field, Place
@@ -113,13 +114,7 @@ class Reading:
         for number, leaf in enumerate(leaves):
             self.finish.outputs.append(self._result(leaf, number))
         unsettled = self._effects()
-        made = {
-            v
-            for s in self.capture.segments
-            for e in s.equations
-            if e.primitive.fresh
-            for v in e.outputs
-        }
+        made = new_memory(self.capture.segments)
         self.finish.shared = [i for i, atom in enumerate(self.finish.atoms) if atom not in made]
         self.finish.settle(self.capture.constants)
         self.recording = Recording(
@@ -244,6 +239,16 @@ class Reading:
         )
         target = self.finish.target(place.code or self.swap.reach.constant(place.container))
         self.finish.commits.append(Commit(kind, target, output, place.key, place.path))
+
+
+def new_memory(segments: Sequence[Segment]) -> set[Atom]:
+    """The variables that are no views of others."""
+    made: set[Atom] = set()
+    for segment in segments:
+        for eqn in segment.equations:
+            if eqn.primitive.fresh or (eqn.primitive is stop_gradient and eqn.inputs[0] in made):
+                made.update(eqn.outputs)
+    return made
 
 
 def release(root: CaptureRoot, capture: Capture) -> str:

@@ -55,7 +55,7 @@ def values_of(kind, count, rng):
 
 
 def arguments(kinds, rng):
-    """Arguments of these kinds in many shapes and layouts."""
+    """Arguments of these kinds, floats in many shapes and layouts."""
 
     def flat(count):
         return [values_of(kind, count, rng) for kind in kinds]
@@ -69,23 +69,25 @@ def arguments(kinds, rng):
             for x, s in zip(flat(60), shapes, strict=True)
         ]
 
-    count = len(kinds)
     yield flat(400)
     yield [x[0] if isinstance(x, np.ndarray) else x for x in flat(1)]  # numbers
+    if not {"f8", "f4"} & set(kinds):
+        return
     yield [np.array(x[0]) if isinstance(x, np.ndarray) else x for x in flat(1)]  # without axes
     yield each(lambda x: x[:0])
     yield each(lambda x: x[:1])
     yield each(lambda x: x[::-1])
     yield each(lambda x: x[:59:2])
     yield each(lambda x: x[:35].reshape(7, 5).T)
-    yield shaped([(3, 1, 4), (5, 1), (4,)][:count])
-    yield shaped([(4,), (3, 4), (1, 1)][:count])
+    if len(kinds) > 1:
+        yield shaped([(3, 1, 4), (5, 1), (4,)][: len(kinds)])
+        yield shaped([(4,), (3, 4), (1, 1)][: len(kinds)])
 
 
 def applications(name):
     """Values and parameters for a primitive."""
     primitive, rng = REGISTRY[name], np.random.default_rng(len(name))
-    arity = primitive.doc.domain.__len__()
+    arity = len(primitive.doc.domain)
     if name in ("astype", "to_discrete"):
         into = "f8 f4" if name == "astype" else "i8 i4 i1 u1 u8 ?"
         for kind in SINGLES[:-1]:
@@ -156,18 +158,8 @@ def test_as_numpy(name):
             assert np.asarray(got).strides == np.asarray(want).strides
             wide = "f8" if np.asarray(want).dtype == np.float32 else np.longdouble
             exact = executable(program)(*[np.asarray(x, wide)[()] for x in given])[0]
-            if name in ("tanh", "exp", "sigmoid", "log", "sin", "cos") or np.size(exact) < 0:
-                exact = exact_of(name, given, wide)
             assert within(got, exact, 2), (given, got, want)
         else:
             assert same(got, want), (given, got, want)
     assert native > len(found) / 2, "most went back to NumPy"
 
-
-def exact_of(name, given, wide):
-    """A function of one argument in more digits than the kernel has."""
-    (x,) = [np.asarray(x).astype(wide) for x in given]
-    with np.errstate(all="ignore"):
-        if name == "sigmoid":
-            return np.where(x < -700, np.exp(np.maximum(x, -11000)), 1 / (1 + np.exp(-x)))
-        return getattr(np, name)(x)
