@@ -2,7 +2,10 @@
 
 ``FUNCTIONS[name](builder, x)``, for pow ``(builder, x, y)``, writes the function of a value of type
 float or double, or of a vector of them of any width, with an llvmlite builder, and returns the
-result.
+result. Special values are NumPy's; the errors that the docstrings state are the largest that were
+found among 10^7 to 10^8 arguments and a little more, in units of the last place of the exact value.
+No instruction has fast-math flags, and none may get any. A module that has sin or cos gets some
+functions named ``wengert.sine`` of its own (``huge``).
 """
 
 from __future__ import annotations

