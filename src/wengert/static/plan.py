@@ -247,6 +247,8 @@ def _finished(
             continue
         made = [eqn.outputs[0] for eqn in step if not is_view(eqn)]
         outputs = [var for var in made if var in read]
+        if not outputs:
+            continue  # dead code
         inner = Program(tuple(_inputs(step)), tuple(map(without_reuse, step)), tuple(outputs))
         if len(made) == 1 == len(step):
             yield inner.equations[0]

@@ -164,4 +164,3 @@ def test_as_numpy(name):
         else:
             assert same(got, want), (given, got, want)
     assert native > len(found) / 2, "most went back to NumPy"
-

@@ -54,7 +54,13 @@ class Draft:
         loops = Loops(module, program, args, results, strict)
         work = int(np.prod(loops.shape)) * len(program.equations)
         entry = Entry(module, program, loops.function, args, results, work)
-        self.text, self.names = str(module), entry.names
+        self.text, self.names = body_of(module), entry.names
+
+
+def body_of(module: Any) -> str:
+    """The text of a module without the lines that say for which machine it is."""
+    lines = str(module).splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("target ", ";")))
 
 
 def _check_types(atoms: Sequence[Atom], values: Sequence[Any]) -> None:

@@ -73,9 +73,10 @@ def compiled(texts: Sequence[str]) -> list[tuple[Code, int]]:
 
 def _compile(texts: Sequence[str]) -> Code:
     machine = target_machine()
-    module = llvm.parse_assembly(texts[0])
-    for text in texts[1:]:
-        module.link_in(llvm.parse_assembly(text))
+    header = f'target triple = "{machine.triple}"\ntarget datalayout = "{machine.target_data}"\n'
+    module = llvm.parse_assembly(header)
+    for text in texts:
+        module.link_in(llvm.parse_assembly(header + text))
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = True

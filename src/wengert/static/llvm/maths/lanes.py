@@ -84,6 +84,8 @@ class Lanes:
 
     def __init__(self, builder: Any, kind: Any) -> None:
         element = getattr(kind, "element", kind)
+        if not isinstance(element, ir.FloatType | ir.DoubleType):
+            raise TypeError(f"a polynomial of {kind}: it takes float or double, or vectors of them")
         self.builder, self.type = builder, kind
         self.format = FLOAT64 if element == ir.DoubleType() else FLOAT32
         whole = ir.IntType(self.format.width)
@@ -289,6 +291,9 @@ def function(formula: Formula) -> Callable[..., Any]:
 
     def emit(builder: Any, *xs: Any) -> Any:
         lanes = Lanes(builder, xs[0].type)
+        if any(x.type != lanes.type for x in xs):
+            types = ", ".join(str(x.type) for x in xs)
+            raise TypeError(f"{formula.__name__} of {types}: cast both to one type first")
         return formula(*[Real(lanes, x) for x in xs]).ir
 
     emit.__name__, emit.__doc__ = formula.__name__, formula.__doc__

@@ -80,7 +80,7 @@ def quarter(lanes: Lanes, rest: Any) -> Real:
     """rest 2^-126 π/2: the first 64 bits after the leading zeros, in two numbers of 32.
 
     There are less than 64 leading zeros: no float64 is nearer than 2^-61 to a multiple of π/2
-    (J.-M. Muller, Elementary Functions, 2016, section 11.3.2).
+    (J.-M. Muller, Elementary Functions, 2016, chapter 11).
     """
     builder = lanes.builder
     negative = builder.icmp_signed("<", rest, ir.Constant(I128, 0))
