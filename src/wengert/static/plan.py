@@ -1,13 +1,14 @@
-"""Fusion: which equations of a program become one kernel each.
+"""Fusion: which equations of a program become one kernel each, and one loop nest each.
 
-A group holds elementwise equations of one shape, and numbers without axes that go with them, as
-many as can be computed in one loop nest: their values stay in registers, and only what something
-outside reads is written to memory. Views of what comes in are read through; views of what is
-computed inside are not, for their elements lie in another order.
+A kernel takes all that follows one another and can be machine code: a group stays open, its
+equations waiting, until something that NumPy runs needs one of its values. Inside a kernel a nest
+takes elementwise equations of one shape, and numbers without axes that go with them, as many as can
+be computed in one loop: their values stay in registers, and only what something outside reads is
+written to memory. Views of what is in memory are read through; a view of what is being computed
+waits until it is there, for its elements lie in another order. A reduction is a nest of its own.
 
-Equations are taken in their order. A group stays open, its equations waiting, until something
-outside of it needs one of its values; then it is placed, after the groups that it depends on. So a
-group never waits for what waits for it. Layer: ``static``.
+Equations are taken in their order, and a nest stays open as a group does; it is placed after the
+nests that it depends on, so it never waits for what waits for it. Layer: ``static``.
 """
 
 from __future__ import annotations
@@ -19,26 +20,26 @@ from typing import Any
 from ..core.program import Atom, Equation, Literal, Program, Var
 from .views import is_view, keeps_order
 
-LARGEST = 256  # equations in a group: LLVM takes longer than linear time for a long loop body
+LARGEST = 256  # equations in a nest: LLVM takes longer than linear time for a long loop body
 Why = Callable[[Equation], str]  # why an equation can't be machine code; empty if it can
 
 
 @dataclass(eq=False)
-class Group:
-    """Equations for one kernel.
+class Nest:
+    """Equations for one nest.
 
     Attributes:
         shape: of all that is computed in the loops.
         members: the equations, by their place in the program.
-        depends: open groups whose values it needs, directly or through others.
+        depends: open nests whose values it needs, directly or through others.
         apart: those of them that can't be merged with it, for it reads their values in another
             order, or with other lengths.
     """
 
     shape: tuple[int, ...]
     members: dict[int, Equation] = field(default_factory=dict)
-    depends: set[Group] = field(default_factory=set)
-    apart: set[Group] = field(default_factory=set)
+    depends: set[Nest] = field(default_factory=set)
+    apart: set[Nest] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -72,69 +73,66 @@ def fuse(program: Program, why_not: Why) -> Plan:
     ``why_not(eqn)``: why an equation can't be in a group, empty if it can. A group of a single
     equation is left to NumPy, unless it reads through a view.
     """
-    steps = _Planner(program, why_not).steps
+    steps = _Groups(program, why_not).steps
     return Plan(program, tuple(_finished(program, steps)))
 
 
-class _Planner:
-    """Walks over a program once."""
+def nests(group: Program) -> list[list[Equation]]:
+    """The equations of a group in nests: a reduction with the views that it reads through, or what
+    is computed element by element with those that it reads through.
+    """
+    walk = _Nests(group, lambda eqn: "" if eqn.primitive.family != "reduction" else "a nest alone")
+    return [[step] if isinstance(step, Equation) else step for step in walk.steps]
+
+
+class _Walk:
+    """Walks over a program once; ``steps`` is what comes of it."""
 
     def __init__(self, program: Program, why_not: Why) -> None:
         self.program = program
         self.steps: list[Equation | list[Equation]] = []
-        self.open: list[Group] = []
-        self.home: dict[Var, Group] = {}  # of what open groups compute
         self.views: dict[Var, tuple[int, Equation]] = {}
         self.placed: set[Var] = set()  # views that NumPy makes
         for number, eqn in enumerate(program.equations):
-            if is_view(eqn) and isinstance(eqn.inputs[0], Var):
+            reason = why_not(eqn)
+            if is_view(eqn) and isinstance(eqn.inputs[0], Var) and not reason:
                 self.views[eqn.outputs[0]] = (number, eqn)
-            elif why_not(eqn):
-                self._place(eqn)
+            elif reason:
+                self.place(eqn)
             else:
-                self._join(number, eqn)
+                self.join(number, eqn)
         for atom in program.outputs:
-            self._need(atom)
-        for group in list(self.open):
-            self._close(group)
+            self.need(atom)
+        self.close()
 
-    # --- placing ---------------------------------------------------------------------------------
+    def join(self, number: int, eqn: Equation) -> None:
+        """Take an equation into what is open."""
+        raise NotImplementedError
 
-    def _place(self, eqn: Equation) -> None:
+    def close(self, atom: Atom | None = None) -> None:
+        """Place what is open, if ``atom`` is computed in it."""
+        raise NotImplementedError
+
+    def place(self, eqn: Equation) -> None:
+        """Place an equation by itself."""
         for atom in eqn.inputs:
-            self._need(atom)
+            self.need(atom)
         self.steps.append(eqn)
 
-    def _need(self, atom: Atom) -> None:
+    def need(self, atom: Atom) -> None:
         """Have the value of ``atom`` computed before what comes next."""
         chain = []
         while atom in self.views and atom not in self.placed:
             chain.append(self.views[atom][1])
             self.placed.update(chain[-1].outputs)
             atom = chain[-1].inputs[0]
-        if atom in self.home:
-            self._close(self.home[atom])
+        self.close(atom)
         self.steps += reversed(chain)
 
-    def _close(self, group: Group) -> None:
-        """Place a group, and those that it depends on before it."""
-        if group not in self.open:
-            return
-        waiting = {group, *group.depends}
-        # what depends on more comes later: dependencies are known through and through
-        for one in sorted(waiting & set(self.open), key=lambda g: len(g.depends)):
-            self.open.remove(one)
-            self.steps.append(self._equations(one))
-            for eqn in one.members.values():
-                self.home.pop(eqn.outputs[0], None)
-        for other in self.open:
-            other.depends -= waiting
-            other.apart -= waiting
-
-    def _equations(self, group: Group) -> list[Equation]:
+    def with_views(self, members: dict[int, Equation]) -> list[Equation]:
         """The members, with the views that they read through, in their order."""
-        taken = dict(group.members)
-        for eqn in group.members.values():
+        taken = dict(members)
+        for eqn in members.values():
             for atom in eqn.inputs:
                 while atom in self.views:
                     number, view = self.views[atom]
@@ -142,36 +140,94 @@ class _Planner:
                     atom = view.inputs[0]
         return [taken[number] for number in sorted(taken)]
 
-    # --- joining ---------------------------------------------------------------------------------
-
-    def _join(self, number: int, eqn: Equation) -> None:
-        shape = eqn.outputs[0].aval.shape
-        sources: dict[Group, bool] = {}  # whether the equation may be in the same loop
-        for atom in eqn.inputs:
-            base = self._base(atom)
-            if base in self.home:
-                group = self.home[base]
-                fits = base.aval.shape in ((), shape) and self._in_order(atom)
-                sources[group] = fits and sources.get(group, True)
-        group = self._choose(shape, sources)
-        group.members[number] = eqn
-        group.shape = group.shape or shape
-        self.home[eqn.outputs[0]] = group
-        for source, fits in sources.items():
-            if source is not group:
-                self._depend(group, source, fits)
-        for source, fits in sources.items():
-            if fits and source is not group:
-                self._merge(group, source)
-
-    def _base(self, atom: Atom) -> Any:
+    def base(self, atom: Atom) -> Any:
         """What ``atom`` is a view of, at last."""
         while atom in self.views:
             atom = self.views[atom][1].inputs[0]
         return atom
 
+
+class _Groups(_Walk):
+    """One group is open at a time."""
+
+    def __init__(self, program: Program, why_not: Why) -> None:
+        self.members: dict[int, Equation] = {}
+        self.made: set[Any] = set()
+        super().__init__(program, why_not)
+
+    def join(self, number: int, eqn: Equation) -> None:
+        self.members[number] = eqn
+        self.made.update(eqn.outputs)
+
+    def close(self, atom: Atom | None = None) -> None:
+        if self.members and (atom is None or atom in self.made):
+            self.steps.append(self.with_views(self.members))
+            self.members = {}
+            self.made.clear()
+
+
+class _Nests(_Walk):
+    """Many nests are open, of different shapes."""
+
+    def __init__(self, program: Program, why_not: Why) -> None:
+        self.open: list[Nest] = []
+        self.home: dict[Any, Nest] = {}  # of what open nests compute
+        super().__init__(program, why_not)
+
+    def place(self, eqn: Equation) -> None:
+        for atom in eqn.inputs:
+            self.close(self.base(atom))
+        self.steps.append(self.with_views({len(self.program.equations): eqn}))
+
+    def need(self, atom: Atom) -> None:
+        """Results are placed at the end."""
+
+    def close(self, atom: Atom | None = None) -> None:
+        if atom is None:
+            for nest in list(self.open):
+                self._close(nest)
+        elif atom in self.home:
+            self._close(self.home[atom])
+
+    def _close(self, nest: Nest) -> None:
+        """Place a nest, and those that it depends on before it."""
+        if nest not in self.open:
+            return
+        waiting = {nest, *nest.depends}
+        # what depends on more comes later: dependencies are known through and through
+        for one in sorted(waiting & set(self.open), key=lambda g: len(g.depends)):
+            self.open.remove(one)
+            self.steps.append(self.with_views(one.members))
+            for eqn in one.members.values():
+                self.home.pop(eqn.outputs[0], None)
+        for other in self.open:
+            other.depends -= waiting
+            other.apart -= waiting
+
+    # --- joining ---------------------------------------------------------------------------------
+
+    def join(self, number: int, eqn: Equation) -> None:
+        shape = eqn.outputs[0].aval.shape
+        sources: dict[Nest, bool] = {}  # whether the equation may be in the same loop
+        for atom in eqn.inputs:
+            base = self.base(atom)
+            if base in self.home:
+                nest = self.home[base]
+                fits = base.aval.shape in ((), shape) and self._in_order(atom)
+                sources[nest] = fits and sources.get(nest, True)
+        nest = self._choose(shape, sources)
+        nest.members[number] = eqn
+        nest.shape = nest.shape or shape
+        self.home[eqn.outputs[0]] = nest
+        for source, fits in sources.items():
+            if source is not nest:
+                self._depend(nest, source, fits)
+        for source, fits in sources.items():
+            if fits and source is not nest:
+                self._merge(nest, source)
+
     def _in_order(self, atom: Atom) -> bool:
-        """Whether element after element of what a group computes is read as it is computed."""
+        """Whether element after element of what a nest computes is read as it is computed."""
         while atom in self.views:
             eqn = self.views[atom][1]
             source = eqn.inputs[0]
@@ -181,54 +237,54 @@ class _Planner:
             atom = source
         return True
 
-    def _choose(self, shape: tuple[int, ...], sources: dict[Group, bool]) -> Group:
-        """The open group that an equation of this shape joins: of those that it reads, the others
+    def _choose(self, shape: tuple[int, ...], sources: dict[Nest, bool]) -> Nest:
+        """The open nest that an equation of this shape joins: of those that it reads, the others
         of its shape; or a new one.
         """
-        near = [group for group, fits in sources.items() if fits]
-        near.sort(key=lambda group: group.shape != shape)
-        rest = [group for group in reversed(self.open) if group.shape == shape]
-        for group in (*near, *rest):
+        near = [nest for nest, fits in sources.items() if fits]
+        near.sort(key=lambda nest: nest.shape != shape)
+        rest = [nest for nest in reversed(self.open) if nest.shape == shape]
+        for nest in (*near, *rest):
             if (
-                len(group.members) < LARGEST
-                and (group.shape in ((), shape) or not shape)
-                and sources.get(group, True)
-                and not any(group in source.depends for source in sources)
+                len(nest.members) < LARGEST
+                and (nest.shape in ((), shape) or not shape)
+                and sources.get(nest, True)
+                and not any(nest in source.depends for source in sources)
             ):
-                return group
-        made = Group(shape)
+                return nest
+        made = Nest(shape)
         self.open.append(made)
         return made
 
-    def _depend(self, group: Group, source: Group, fits: bool) -> None:
-        group.depends |= {source, *source.depends}
+    def _depend(self, nest: Nest, source: Nest, fits: bool) -> None:
+        nest.depends |= {source, *source.depends}
         if not fits:
-            group.apart.add(source)
+            nest.apart.add(source)
         for other in self.open:
-            if group in other.depends:
-                other.depends |= group.depends
+            if nest in other.depends:
+                other.depends |= nest.depends
 
-    def _merge(self, group: Group, source: Group) -> None:
-        """Take ``source`` into ``group``, if nothing between them must be computed on its own."""
-        between = any(source in other.depends for other in group.depends)
-        alike = source.shape in ((), group.shape) or not group.shape
-        large = len(group.members) + len(source.members) > LARGEST
-        if between or large or not alike or source in group.apart or group in source.depends:
+    def _merge(self, nest: Nest, source: Nest) -> None:
+        """Take ``source`` into ``nest``, if nothing between them must be computed on its own."""
+        between = any(source in other.depends for other in nest.depends)
+        alike = source.shape in ((), nest.shape) or not nest.shape
+        large = len(nest.members) + len(source.members) > LARGEST
+        if between or large or not alike or source in nest.apart or nest in source.depends:
             return
-        group.members.update(source.members)
-        group.shape = group.shape or source.shape
+        nest.members.update(source.members)
+        nest.shape = nest.shape or source.shape
         for eqn in source.members.values():
-            self.home[eqn.outputs[0]] = group
+            self.home[eqn.outputs[0]] = nest
         self.open.remove(source)
-        group.depends = (group.depends | source.depends) - {source}
-        group.apart |= source.apart
+        nest.depends = (nest.depends | source.depends) - {source}
+        nest.apart |= source.apart
         for one in self.open:
             for known in (one.depends, one.apart):
                 if source in known:
                     known.remove(source)
-                    known.add(group)
-            if group in one.depends:
-                one.depends |= group.depends
+                    known.add(nest)
+            if nest in one.depends:
+                one.depends |= nest.depends
 
 
 # --- groups as programs ---------------------------------------------------------------------------
@@ -240,7 +296,7 @@ def _finished(
     """The steps, groups with what they read and what is read of them."""
     read = {atom for atom in program.outputs if isinstance(atom, Var)}
     for step in steps:
-        read.update(_inputs(step if isinstance(step, list) else [step]))
+        read.update(inputs_of(step if isinstance(step, list) else [step]))
     for step in steps:
         if not isinstance(step, list):
             yield without_reuse(step)
@@ -249,14 +305,14 @@ def _finished(
         outputs = [var for var in made if var in read]
         if not outputs:
             continue  # dead code
-        inner = Program(tuple(_inputs(step)), tuple(map(without_reuse, step)), tuple(outputs))
+        inner = Program(tuple(inputs_of(step)), tuple(map(without_reuse, step)), tuple(outputs))
         if len(made) == 1 == len(step):
             yield inner.equations[0]
         else:
             yield Fused(inner)
 
 
-def _inputs(equations: Sequence[Equation]) -> dict[Var, None]:
+def inputs_of(equations: Sequence[Equation]) -> dict[Var, None]:
     """The variables that equations read and do not make."""
     made = {var for eqn in equations for var in eqn.outputs}
     return dict.fromkeys(

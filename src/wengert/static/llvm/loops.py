@@ -1,23 +1,27 @@
-"""The loop nest of a kernel: what a group of elementwise equations computes, element by element.
+"""What a kernel computes, element by element: loop nests over arrays, one after the other.
 
-All equations have one shape or none; numbers without axes are computed once, before the loops.
-Operands are pointers: those of the outputs, of the inputs, and of a byte that is set where a result
-must come from NumPy instead. How the arrays lie in memory is known here and written into the
-code; LLVM makes vectors of the innermost loop. Layer: ``static``.
+A nest holds elementwise equations of one shape; numbers without axes are computed before it, and
+a reduction is a nest of its own. Values of one nest that a later one reads are written to memory,
+all others stay in registers. Operands are pointers: those of the results, of arrays in between, of
+the arguments, and of a byte that is set where a result must come from NumPy instead. How the
+arrays lie in memory is known here and written into the code; LLVM makes vectors of the innermost
+loop. Layer: ``static``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 
-from ...core.program import Atom, Equation, Program, Var
+from ...core.program import Atom, Equation, Literal, Program, Var
+from ..plan import inputs_of, nests
 from ..views import is_view, keeps_order, view_of
 from .lowering import lower
 from .machine import NAME
+from .reductions import Reducer, is_reduction, rows_of
 from .scalars import BOOL, Emitter, NotLowered, Scalar, memory_type
 
 I8, I64, POINTER = ir.IntType(8), ir.IntType(64), ir.PointerType()
@@ -25,68 +29,129 @@ Array = np.ndarray[Any, Any]
 
 
 class Seen(NamedTuple):
-    """An array that comes in: the number of the argument, and the view of it that is read."""
+    """An array in memory: the pointer, the variable that lies there, and the view of it that is
+    read.
+    """
 
-    number: int
+    pointer: Any
+    base: Atom
     view: Array
 
 
 class Walked(NamedTuple):
-    """What the loops walk over: which pointer, from which byte on, and the strides."""
+    """What the loops walk over: a pointer, and the strides in bytes."""
 
-    number: int
-    offset: int
+    pointer: Any
     strides: tuple[int, ...]
 
 
 class Loops:
     """Writes the function ``loops`` of one kernel into ``module``.
 
-    ``program``: the group; ``args``, ``results``: values that it was run with, for their layout.
+    ``program``: the group; ``values``: of all its variables, arrays that lie as NumPy's do.
+    ``between``: the variables that are kept in memory and are no results.
     """
 
     def __init__(
-        self,
-        module: Any,
-        program: Program,
-        args: Sequence[Any],
-        results: Sequence[Any],
-        strict: bool,
+        self, module: Any, program: Program, values: Mapping[Atom, Any], strict: bool
     ) -> None:
-        self.program, self.args, self.results = program, args, results
-        self.places = {var: i for i, var in enumerate(program.outputs)}
-        shapes = {eqn.outputs[0].aval.shape for eqn in program.equations if not is_view(eqn)}
-        self.shape: tuple[int, ...] = max(shapes, key=len)
-        if shapes - {(), self.shape}:
-            raise NotLowered("more than one shape")
-        count = len(results) + len(args) + 1
-        kind = ir.FunctionType(ir.VoidType(), [POINTER] * count)
+        self.program, self.known = program, values
+        self.nests = nests(program)
+        self.between = self._between()
+        memory = [*program.outputs, *self.between, *program.inputs]
+        kind = ir.FunctionType(ir.VoidType(), [POINTER] * (len(memory) + 1))
         self.function = ir.Function(module, kind, f"{NAME}_loops")
         self.function.linkage = "internal"
         self.function.attributes.add("noinline")
         for argument in self.function.args:
             argument.add_attribute("noalias")
+        self.pointers = dict(zip(memory, self.function.args, strict=False))
         self.builder = ir.IRBuilder(self.function.append_basic_block("start"))
         self.emitter = Emitter(self.builder, strict, self._flag)
+        self.reducer = Reducer(module, self.emitter)
         self.seen: dict[Atom, Seen] = {}
         self.values: dict[Atom, Scalar] = {}
+        self.shape: tuple[int, ...] = ()
         self._write()
 
-    # --- what is read ----------------------------------------------------------------------------
+    def _between(self) -> list[Var]:
+        """What a nest makes and another one reads, if it has axes."""
+        results = set(self.program.outputs)
+        read = dict.fromkeys(var for nest in self.nests for var in inputs_of(nest))
+        made = {eqn.outputs[0] for nest in self.nests for eqn in nest if not is_view(eqn)}
+        return [var for var in read if var in made and var.aval.shape and var not in results]
 
     def _write(self) -> None:
         self.flag_byte = self.builder.alloca(I8, name="flag")
         self.builder.store(ir.Constant(I8, 0), self.flag_byte)
-        for number, (var, value) in enumerate(zip(self.program.inputs, self.args, strict=True)):
-            if isinstance(value, np.ndarray) and value.ndim:
-                self.seen[var] = Seen(number, value)
+        for var in self.program.inputs:
+            self._enter(var, self.pointers[var])
+        for nest in self.nests:
+            if is_reduction(nest[-1]):
+                for eqn in nest[:-1]:
+                    self._look(eqn, eqn.outputs[0])
+                self._reduce(nest[-1])
             else:
-                self.values[var] = self._load(self._argument(number), var.aval)
-        inside = [eqn for eqn in self.program.equations if not self._before(eqn)]
-        if inside and 0 not in self.shape:
-            self._nest(inside)
+                self._map(nest)
         self.builder.store(self.builder.load(self.flag_byte, typ=I8), self.function.args[-1])
         self.builder.ret_void()
+
+    def _enter(self, var: Var, pointer: Any) -> None:
+        """Note what lies in memory; a number is loaded."""
+        value = self.known[var]
+        if isinstance(value, np.ndarray) and value.ndim:
+            self.seen[var] = Seen(pointer, var, value)
+        else:
+            self.values[var] = self._load(pointer, var.aval)
+
+    # --- reductions ------------------------------------------------------------------------------
+
+    def _reduce(self, eqn: Equation) -> None:
+        source, (made,) = eqn.inputs[0], eqn.outputs
+        if source not in self.seen:
+            raise NotLowered("of a number")
+        seen = self.seen[source]
+        rows, start = rows_of(eqn, seen.view), self._pointer(seen)
+        kind = memory_type(source.aval.dtype)
+        number = None
+        if not made.aval.shape:
+            number = self.builder.alloca(I64, name="number")
+        target = self.pointers.get(made, number)
+        size = made.aval.dtype.itemsize
+
+        def element(i: Any) -> Scalar:
+            place = self.builder.gep(start, [i], inbounds=True, source_etype=kind)
+            return self._load(place, source.aval)
+
+        def store(k: Any, x: Scalar) -> None:
+            self._store(x, self._moved(target, self.builder.mul(k, ir.Constant(I64, size))))
+
+        self.reducer.write(eqn, rows, element, start, store)
+        if made.aval.shape:
+            if not self.known[made].flags.c_contiguous:
+                raise NotLowered("the result is not in C order")
+            self._enter(made, target)
+        else:
+            self.values[made] = self._load(target, made.aval)
+
+    # --- what a nest reads -----------------------------------------------------------------------
+
+    def _map(self, nest: list[Equation]) -> None:
+        """Elementwise equations of one shape, and the numbers and views that go with them."""
+        shapes = {eqn.outputs[0].aval.shape for eqn in nest if not is_view(eqn)}
+        self.shape = max(shapes, key=len)
+        if shapes - {(), self.shape}:
+            raise NotLowered("more than one shape")
+        inside = [eqn for eqn in nest if not self._before(eqn)]
+        outer = dict(self.values)
+        stored = [
+            eqn.outputs[0] for eqn in inside if not is_view(eqn) and eqn.outputs[0] in self.pointers
+        ]
+        if stored and 0 not in self.shape:
+            self._nest(inside, stored)
+        self.values = outer
+        for var in stored:
+            self._enter(var, self.pointers[var])
 
     def _before(self, eqn: Equation) -> bool:
         """Do what is done before the loops: views, and numbers without axes."""
@@ -96,12 +161,14 @@ class Loops:
         if var.aval.shape:
             return False
         self._compute(eqn)
-        if var in self.places:
-            self._store(self.values[var], self.function.args[self.places[var]])
+        if var in self.pointers:
+            self._store(self.values[var], self.pointers[var])
         return True
 
     def _look(self, eqn: Equation, var: Var) -> bool:
-        """A view of an argument, of a number, or of what is computed in the loops as it is."""
+        """A view of what is in memory, of a number, or of what is computed in the loops as it
+        is.
+        """
         source = eqn.inputs[0]
         known = self.seen.get(source)
         if known is None:
@@ -113,43 +180,41 @@ class Loops:
             return False
         view = view_of(eqn, known.view)
         if view is None:
-            raise NotLowered(f"{eqn.primitive.name} copies")
-        if view.ndim:
-            self.seen[var] = Seen(known.number, view)
-        else:
-            self.values[var] = self._load(self._pointer(self._walked(known.number, view)), var.aval)
+            raise NotLowered("it copies")
+        self.seen[var] = Seen(known.pointer, known.base, view)
+        if not view.ndim:
+            self.values[var] = self._load(self._pointer(self.seen.pop(var)), var.aval)
         return True
 
-    def _argument(self, number: int) -> Any:
-        return self.function.args[len(self.results) + number]
-
-    def _walked(self, number: int, view: Array) -> Walked:
-        offset = view.ctypes.data - self.args[number].ctypes.data if view.size else 0
-        strides = np.broadcast_to(view, self.shape).strides if view.ndim else ()
-        return Walked(len(self.results) + number, offset, strides)
-
-    def _pointer(self, walked: Walked) -> Any:
-        pointer = self.function.args[walked.number]
-        return self._moved(pointer, ir.Constant(I64, walked.offset)) if walked.offset else pointer
+    def _pointer(self, seen: Seen) -> Any:
+        """Where the elements of a view start."""
+        base = self.known[seen.base]
+        offset = seen.view.ctypes.data - base.ctypes.data if seen.view.size else 0
+        return self._moved(seen.pointer, ir.Constant(I64, offset)) if offset else seen.pointer
 
     def _moved(self, pointer: Any, offset: Any) -> Any:
         return self.builder.gep(pointer, [offset], inbounds=True, source_etype=I8)
 
     # --- the loops -------------------------------------------------------------------------------
 
-    def _nest(self, inside: list[Equation]) -> None:
+    def _nest(self, inside: list[Equation], stored: list[Var]) -> None:
         walked: dict[Atom, Walked] = {}
-        for var, number in self.places.items():
-            if var.aval.shape:
-                walked[var] = Walked(number, 0, self.results[number].strides)
+        for var in stored:
+            walked[var] = Walked(self.pointers[var], self.known[var].strides)
         for eqn in inside:
             for atom in eqn.inputs:
                 if atom in self.seen:
-                    walked[atom] = self._walked(*self.seen[atom])
+                    seen = self.seen[atom]
+                    strides = np.broadcast_to(seen.view, self.shape).strides
+                    walked[atom] = Walked(self._pointer(seen), strides)
         order = list(walked)
-        lengths, strides = nest_of(self.shape, [walked[atom].strides for atom in order])
-        pointers = [self._pointer(walked[atom]) for atom in order]
-        self._level(lengths, strides, pointers, lambda places: self._element(order, places, inside))
+        lengths, strides_by = nest_of(self.shape, [walked[atom].strides for atom in order])
+        pointers = [walked[atom].pointer for atom in order]
+
+        def element(places: list[Any]) -> None:
+            self._element(dict(zip(order, places, strict=True)), inside, stored)
+
+        self._level(lengths, strides_by, pointers, element)
 
     def _level(
         self,
@@ -180,26 +245,29 @@ class Loops:
         build.cbranch(build.icmp_signed("<", following, ir.Constant(I64, lengths[0])), block, after)
         build.position_at_end(after)
 
-    def _element(self, order: list[Atom], places: list[Any], inside: list[Equation]) -> None:
+    def _element(self, at: dict[Atom, Any], inside: list[Equation], stored: list[Var]) -> None:
         """One element of everything."""
-        at = dict(zip(order, places, strict=True))
-        for atom in order:
+        for atom, place in at.items():
             if atom in self.seen:
-                self.values[atom] = self._load(at[atom], atom.aval)
+                self.values[atom] = self._load(place, atom.aval)
         for eqn in inside:
             if is_view(eqn):
                 self.values[eqn.outputs[0]] = self.values[eqn.inputs[0]]
             else:
                 self._compute(eqn)
-        for var in self.places:
-            if var.aval.shape:
-                self._store(self.values[var], at[var])
+        for var in stored:
+            self._store(self.values[var], at[var])
 
     # --- elements --------------------------------------------------------------------------------
 
     def _compute(self, eqn: Equation) -> None:
-        operands = [self.values.get(atom) for atom in eqn.inputs]
-        self.values[eqn.outputs[0]] = lower(self.emitter, eqn, operands)
+        operands = [
+            None if isinstance(atom, Literal) else self.values[atom] for atom in eqn.inputs
+        ]
+        try:
+            self.values[eqn.outputs[0]] = lower(self.emitter, eqn, operands)
+        except NotLowered as reason:
+            raise NotLowered(str(reason), eqn) from None
 
     def _load(self, pointer: Any, aval: Any) -> Scalar:
         kind = memory_type(aval.dtype)

@@ -22,6 +22,7 @@ from .scalars import F4, Emitter, NotLowered, Scalar, register_type
 
 I64, POINTER = ir.IntType(64), ir.PointerType()
 LANES, BLOCK = 8, 128  # NumPy's
+WIDTH = 16  # columns added side by side
 REDUCTIONS: dict[str, tuple[int, str]] = {  # what an empty one gives, and what combines two
     "all": (1, "logical_and"),
     "any": (0, "logical_or"),
@@ -103,7 +104,39 @@ class Reducer:
         def column(k: Any) -> None:
             store(k, self._along(k, rows.kept, rows.reduced, element, combine, empty))
 
-        loop(self.build, ir.Constant(I64, rows.kept), column if rows.columns else row)
+        first_column = self._columns(rows, made, start, store, empty) if pairwise else 0
+        loop(self.build, first_column, rows.kept, column if rows.columns else row)
+
+    def _columns(
+        self,
+        rows: Rows,
+        dtype: np.dtype[Any],
+        start: Any,
+        store: Callable[[Any, Scalar], None],
+        empty: Scalar,
+    ) -> int:
+        """Sums of columns, as many side by side as vectors hold; how many were taken."""
+        if not rows.columns:
+            return 0
+        build, kind = self.build, register_type(dtype)
+        vector = ir.VectorType(kind, WIDTH)
+
+        def block(number: Any) -> None:
+            begin = build.mul(number, ir.Constant(I64, WIDTH))
+
+            def more(i: Any, sums: Any) -> Any:
+                place = build.add(begin, build.mul(i, ir.Constant(I64, rows.kept)))
+                address = build.gep(start, [place], source_etype=kind)
+                return build.fadd(sums, build.load(address, align=dtype.itemsize, typ=vector))
+
+            zeros = ir.Constant(vector, [empty.ir.constant] * WIDTH)
+            sums = loop_with(build, ir.Constant(I64, rows.reduced), zeros, more)
+            for j in range(WIDTH):
+                one = build.extract_element(sums, ir.Constant(ir.IntType(32), j))
+                store(build.add(begin, ir.Constant(I64, j)), Scalar(one, dtype))
+
+        loop(build, 0, rows.kept // WIDTH, block)
+        return rows.kept // WIDTH * WIDTH
 
     def _along(
         self,
@@ -189,9 +222,11 @@ def _block(build: Any, start: Any, count: Any, kind: Any) -> Any:
 # --- loops ----------------------------------------------------------------------------------------
 
 
-def loop(build: Any, count: Any, body: Callable[[Any], None]) -> None:
-    """``body(i)`` for i below ``count``."""
-    loop_with(build, count, None, lambda i, _: body(i))
+def loop(build: Any, first: int, stop: int, body: Callable[[Any], None]) -> None:
+    """``body(i)`` for i from ``first`` to below ``stop``."""
+    if first < stop:
+        shift, count = ir.Constant(I64, first), ir.Constant(I64, stop - first)
+        loop_with(build, count, None, lambda i, _: body(build.add(i, shift)))
 
 
 def loop_with(build: Any, count: Any, first: Any, body: Callable[[Any, Any], Any]) -> Any:
