@@ -127,7 +127,8 @@ class Primitive:
     one. fresh: its result is new memory, never a view of an argument. donates: ``value`` takes
     ``donate=True`` and then writes into its first argument instead of a copy of it. lower: ``(e,
     *xs, **params) -> y`` for one element, written with the emitter ``e`` of machine code; a
-    primitive with a ``ufunc`` gets ``xs`` in the dtypes of NumPy's loop, any other as they are.
+    primitive with a ``ufunc`` gets ``xs`` in the dtypes of NumPy's loop, any other as they are; a
+    reduction gets what it has so far and the next element.
     samples: ``rng -> [(args, params), …]`` for the generated tests, where the domain in ``doc``
     does not say it all.
     """

@@ -46,6 +46,7 @@ def _sum_value(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 sum: Primitive = linear(
     name="sum",
     value=_sum_value,
+    lower=lambda e, a, b: e.add(a, b),
     transpose=lambda i, gy, into, params: np.broadcast_to(
         expanded(gy, into.shape, params.get("axis")), into.shape
     ),
@@ -294,6 +295,7 @@ def _others(y: Any, x: Any, axis: Any) -> Any:
 prod: Primitive = reduction(
     name="prod",
     value=np.multiply.reduce,
+    lower=lambda e, a, b: e.multiply(a, b),
     partial=_others,
     doc=Doc("Product of the elements along axes. Exact at zeros, to any order."),
     samples=_draws,
@@ -302,12 +304,24 @@ prod: Primitive = reduction(
 # --- constants to derivatives ---------------------------------------------------------------------
 
 
-def _truth(name: str, ufunc: Any, summary: str) -> Primitive:
-    return reduction(name=name, value=ufunc.reduce, partial=None, doc=Doc(summary), samples=_draws)
+def _truth(name: str, ufunc: Any, summary: str, lower: Any) -> Primitive:
+    return reduction(
+        name=name, value=ufunc.reduce, partial=None, lower=lower, doc=Doc(summary), samples=_draws
+    )
 
 
-any = _truth("any", np.logical_or, "Whether some element along axes is true.")
-all = _truth("all", np.logical_and, "Whether every element along axes is true.")
+any = _truth(
+    "any",
+    np.logical_or,
+    "Whether some element along axes is true.",
+    lambda e, a, b: e.logical_or(a, b),
+)
+all = _truth(
+    "all",
+    np.logical_and,
+    "Whether every element along axes is true.",
+    lambda e, a, b: e.logical_and(a, b),
+)
 
 
 def _position(name: str, function: Any, summary: str) -> Primitive:

@@ -14,10 +14,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from ..core import interpret, tree
-from ..core.box import innermost
+from ..core import interpret
 from ..core.errors import CaptureWarning, DtypeError, UnsupportedError, describe
 from ..core.program import Program
 from ..core.source import user_depth
@@ -31,6 +28,7 @@ from .recorded import PathGraph, graphs_of
 from .recorder import Capture
 from .recording import LOCK, Recording, record
 from .refusal import Escaped, Refused, Transformed
+from .sameness import agree
 from .variant import RAISED, Variant
 
 LIMIT = 32  # paths: a function with more runs eagerly
@@ -308,7 +306,7 @@ class Compiled:
         """The variant for plain arguments, recorded (once more) if need be; None where there is no
         pure one: with effects, or refused.
         """
-        with interpret.under(ROOT):
+        with LOCK, interpret.under(ROOT):
             for variant in self.variants:
                 if variant.records and variant.check(args, kwargs) is not None and not again:
                     return variant if variant.pure else None
@@ -341,23 +339,6 @@ def whole(recording: Recording) -> Program:
     return Program(
         tuple(recording.inputs), equations, tuple(recording.finish.atoms), recording.constants
     )
-
-
-def agree(a: Any, b: Any) -> bool:
-    """Whether two results are the same up to rounding."""
-    mine, treedef = tree.flatten(a)
-    others, other_def = tree.flatten(b)
-    if treedef != other_def:
-        return False
-    for x, y in zip(mine, others, strict=True):
-        x, y = innermost(x), innermost(y)
-        if isinstance(x, np.ndarray | np.generic | int | float | complex):
-            eps = np.finfo(np.asarray(x).dtype).eps if np.asarray(x).dtype.kind in "fc" else 0
-            if not np.allclose(x, y, rtol=float(eps) ** 0.5, atol=float(eps), equal_nan=True):
-                return False
-        elif x is not y and x != y:
-            return False
-    return True
 
 
 def compile(

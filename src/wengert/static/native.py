@@ -19,10 +19,12 @@ from typing import Any
 
 from ..core.execute import Executable, executable
 from ..core.primitive import Doc, NoLowering, NotDifferentiable, Primitive
-from ..core.program import Equation, Program, Var
+from ..core.program import Atom, Equation, Program, Var
+from .observe import observe
 from .passes.reuse import reuse_buffers
 from .paths import Node
-from .plan import Fused, Plan, fuse
+from .plan import Fused, Plan, fuse, in_own_memory
+from .views import is_view
 
 CALL = 0.4e-6  # seconds that an operation costs in NumPy beside its loop
 BYTE = 0.2e-9  # seconds to write and read again a byte of a result
@@ -136,25 +138,43 @@ def compiled_for(
     program: Program, values: Sequence[Any], strict: bool
 ) -> tuple[tuple[Any, ...], Executable, Machine]:
     """The results of a call, a function for the next ones, and what it is made of."""
-    from .llvm.kernel import Draft, make_kernels
+    from .llvm.kernel import make_kernels
     from .llvm.lowering import why_not
+
+    program = in_own_memory(program)
+    refused: dict[Equation, str] = {}
+    reasons = {eqn: why_not(eqn, strict) for eqn in program.equations if not is_view(eqn)}
+
+    def why(eqn: Equation) -> str:
+        return refused.get(eqn) or reasons.get(eqn, "")
+
+    results, known = observe(program, values)
+    plan, drafts = fuse(program, why), None
+    while drafts is None:
+        drafts = _drafts(plan, known, strict, refused)
+        plan = fuse(program, why) if drafts is None else plan
+    made = make_kernels(list(drafts.values()), [_in_numpy(group.inner) for group in drafts])
+    kernels = dict(zip(drafts, made, strict=True))
+    return results, executable(with_kernels(plan, kernels)), _told(plan, why)
+
+
+def _drafts(
+    plan: Plan, known: dict[Atom, Any], strict: bool, refused: dict[Equation, str]
+) -> dict[Fused, Any] | None:
+    """The drafts of all groups; None if there are new entries in ``refused``: equations that turn
+    out to be no machine code for values that lie as these do.
+    """
+    from .llvm.kernel import Draft
     from .llvm.scalars import NotLowered
 
-    plan = fuse(program, lambda eqn: why_not(eqn, strict))
-    seen: dict[Fused, tuple[Any, Any]] = {}
-    fallbacks = {group: _in_numpy(group.inner) for group in plan.groups}
-    watched = {group: _watch(group, seen) for group in plan.groups}
-    result = executable(with_kernels(plan, watched))(*values)
-    drafts, failed = {}, {}
-    for group, (args, results) in seen.items():
+    drafts, before = {}, len(refused)
+    for group in plan.groups:
         try:
-            drafts[group] = Draft(group.inner, args, results, strict)
+            drafts[group] = Draft(group.inner, known, strict)
         except NotLowered as reason:
-            failed[group] = str(reason)
-    made = make_kernels(list(drafts.values()), [fallbacks[group] for group in drafts])
-    kernels = dict(zip(drafts, made, strict=True))
-    machine = _told(plan, failed, lambda eqn: why_not(eqn, strict))
-    return result, executable(with_kernels(plan, kernels)), machine
+            concerned = [reason.equation] if reason.equation else group.inner.equations
+            refused.update((eqn, str(reason)) for eqn in concerned)
+    return drafts if len(refused) == before else None
 
 
 def _in_numpy(inner: Program) -> Callable[..., Any]:
@@ -163,49 +183,22 @@ def _in_numpy(inner: Program) -> Callable[..., Any]:
     return run if len(inner.outputs) != 1 else lambda *values: run(*values)[0]
 
 
-def _watch(group: Fused, seen: dict[Fused, tuple[Any, Any]]) -> Callable[..., Any]:
-    """A group in NumPy that notes what it ran with."""
-    run = executable(group.inner)
-
-    def watched(*values: Any) -> Any:
-        results = run(*values)
-        seen[group] = (values, results)
-        return results if len(results) != 1 else results[0]
-
-    return watched
-
-
 def with_kernels(plan: Plan, kernels: dict[Fused, Callable[..., Any]]) -> Program:
-    """The program with an equation for each group that has a kernel, those of the others as they
-    are.
-    """
+    """The program with an equation for each group."""
     equations: list[Equation] = []
     for step in plan.steps:
         if isinstance(step, Equation):
             equations.append(step)
-        elif step in kernels:
+        else:
             inner = step.inner
             primitive = kernel(kernels[step], inner)
             source = inner.equations[-1].source
             equations.append(Equation(primitive, inner.inputs, _vars(inner), {}, source))
-        else:
-            equations += step.inner.equations
-    return reuse_buffers(replace(plan.program, equations=tuple(_once(equations))))
+    return reuse_buffers(replace(plan.program, equations=tuple(equations)))
 
 
 def _vars(inner: Program) -> tuple[Var, ...]:
     return tuple([atom for atom in inner.outputs if isinstance(atom, Var)])
-
-
-def _once(equations: Sequence[Equation]) -> list[Equation]:
-    """Without the views that stand there twice: groups bring their own."""
-    made: set[Var] = set()
-    kept = []
-    for eqn in equations:
-        if made.isdisjoint(eqn.outputs):
-            kept.append(eqn)
-            made.update(eqn.outputs)
-    return kept
 
 
 def kernel(value: Callable[..., Any], inner: Program) -> Primitive:
@@ -227,18 +220,14 @@ def kernel(value: Callable[..., Any], inner: Program) -> Primitive:
     )
 
 
-def _told(plan: Plan, failed: dict[Fused, str], why_not: Callable[[Equation], str]) -> Machine:
+def _told(plan: Plan, why: Callable[[Equation], str]) -> Machine:
     """The kernels, and why the rest runs in NumPy."""
     reasons: Counter[tuple[str, str]] = Counter()
     for step in plan.steps:
         if isinstance(step, Equation):
-            reason = why_not(step)
-            reasons[step.primitive.name, reason or "alone it is no faster as a kernel"] += 1
-        elif step in failed:
-            reasons.update((eqn.primitive.name, failed[step]) for eqn in step.inner.equations)
+            alone = "a view" if is_view(step) else "alone it is no faster as a kernel"
+            reasons[step.primitive.name, why(step) or alone] += 1
     kernels = tuple(
-        tuple(eqn.primitive.name for eqn in group.inner.equations)
-        for group in plan.groups
-        if group not in failed
+        tuple(eqn.primitive.name for eqn in group.inner.equations) for group in plan.groups
     )
     return Machine(kernels, tuple((name, why, n) for (name, why), n in reasons.items()))

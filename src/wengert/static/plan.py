@@ -14,11 +14,11 @@ nests that it depends on, so it never waits for what waits for it. Layer: ``stat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.program import Atom, Equation, Literal, Program, Var
-from .views import is_view, keeps_order
+from .views import is_reduction, is_view, keeps_order
 
 LARGEST = 256  # equations in a nest: LLVM takes longer than linear time for a long loop body
 Why = Callable[[Equation], str]  # why an equation can't be machine code; empty if it can
@@ -81,7 +81,7 @@ def nests(group: Program) -> list[list[Equation]]:
     """The equations of a group in nests: a reduction with the views that it reads through, or what
     is computed element by element with those that it reads through.
     """
-    walk = _Nests(group, lambda eqn: "" if eqn.primitive.family != "reduction" else "a nest alone")
+    walk = _Nests(group, lambda eqn: "a nest of its own" if is_reduction(eqn) else "")
     return [[step] if isinstance(step, Equation) else step for step in walk.steps]
 
 
@@ -299,13 +299,13 @@ def _finished(
         read.update(inputs_of(step if isinstance(step, list) else [step]))
     for step in steps:
         if not isinstance(step, list):
-            yield without_reuse(step)
+            yield step
             continue
         made = [eqn.outputs[0] for eqn in step if not is_view(eqn)]
         outputs = [var for var in made if var in read]
         if not outputs:
             continue  # dead code
-        inner = Program(tuple(inputs_of(step)), tuple(map(without_reuse, step)), tuple(outputs))
+        inner = Program(tuple(inputs_of(step)), tuple(step), tuple(outputs))
         if len(made) == 1 == len(step):
             yield inner.equations[0]
         else:
@@ -323,8 +323,10 @@ def inputs_of(equations: Sequence[Equation]) -> dict[Var, None]:
     )
 
 
-def without_reuse(eqn: Equation) -> Equation:
-    """The equation with memory of its own: groups move equations."""
-    if eqn.reuse is None:
-        return eqn
-    return Equation(eqn.primitive, eqn.inputs, eqn.outputs, eqn.params, eqn.source)
+def in_own_memory(program: Program) -> Program:
+    """The program without writing over what is dead: groups move equations."""
+    equations = tuple(
+        Equation(eqn.primitive, eqn.inputs, eqn.outputs, eqn.params, eqn.source)
+        for eqn in program.equations
+    )
+    return replace(program, equations=equations)

@@ -1,4 +1,4 @@
-"""The operations that only look at an array in another way, and what they see.
+"""What in a kernel is not computed element by element: views and reductions.
 
 A kernel reads such a view with other strides, at no cost, where NumPy makes an object. Layer:
 ``static``.
@@ -35,6 +35,14 @@ VIEWS: dict[str, Callable[..., Array]] = {
 def is_view(eqn: Equation) -> bool:
     """Whether ``eqn`` is another look at its one input; a reshape may still have to copy."""
     return eqn.primitive.name in VIEWS and len(eqn.inputs) == 1
+
+
+REDUCTIONS = {"all": 1, "any": 0, "prod": 1, "sum": 0}  # those of kernels, with what none gives
+
+
+def is_reduction(eqn: Equation) -> bool:
+    """Whether ``eqn`` is a reduction that kernels may have."""
+    return eqn.primitive.name in REDUCTIONS
 
 
 def keeps_order(eqn: Equation) -> bool:

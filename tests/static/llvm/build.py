@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from wengert.core.aval import aval_of
-from wengert.core.execute import executable
 from wengert.core.primitive import Primitive
 from wengert.core.program import Equation, Literal, Program, Var
 from wengert.static.llvm.kernel import Draft
 from wengert.static.llvm.lowering import why_not
+from wengert.static.observe import observe
 from wengert.static.plan import Plan, fuse
+from wengert.static.views import is_view
 
 POLYNOMIALS = frozenset({"exp", "log", "tanh", "sigmoid", "sin", "cos", "power"})
 
@@ -33,13 +34,13 @@ def single(primitive: Primitive, values: Sequence[Any], params: Any, literal: bo
 
 def draft_of(program: Program, values: Sequence[Any], strict: bool) -> tuple[Draft, Any]:
     """The kernel's text for these values, and what NumPy gives for them."""
-    results = executable(program)(*values)
-    return Draft(program, values, results, strict), results
+    results, known = observe(program, values)
+    return Draft(program, known, strict), results
 
 
 def plan_of(program: Program, strict: bool = True) -> Plan:
     """The groups of a program."""
-    return fuse(program, lambda eqn: why_not(eqn, strict))
+    return fuse(program, lambda eqn: "" if is_view(eqn) else why_not(eqn, strict))
 
 
 def same(got: Any, want: Any) -> bool:

@@ -16,7 +16,7 @@ from wengert.static.llvm.kernel import Draft, make_kernels
 from wengert.static.llvm.scalars import NotLowered
 
 from ..passes.drawn import alike, draw
-from .build import plan_of, same
+from .build import draft_of, plan_of, same
 
 RNG = np.random.default_rng(0)
 
@@ -28,7 +28,7 @@ class Made:
         self.fallen = 0
         self.program = program_of(function)(*values)
         self.numpy = executable(self.program)
-        draft = Draft(self.program, values, self.numpy(*values), strict)
+        draft, _ = draft_of(self.program, values, strict)
         (self.call,) = make_kernels([draft], [self.fall])
 
     def fall(self, *values):
@@ -100,7 +100,7 @@ def test_views_are_read_through():
     (group,) = plan_of(program).groups
     values = [(x, b)[program.inputs.index(var)] for var in group.inner.inputs]
     numpy = executable(group.inner)
-    (call,) = make_kernels([Draft(group.inner, values, numpy(*values))], [None])
+    (call,) = make_kernels([draft_of(group.inner, values, True)[0]], [None])
     assert len(group.inner.equations) >= 6
     assert same(call(*values), numpy(*values)[0])
 
@@ -222,7 +222,8 @@ def test_no_memory_is_an_exception():
     for one in (var, out, *(o for eqn in program.equations for o in eqn.outputs)):
         one.aval = type(one.aval)(big.shape, one.aval.dtype)
     like = np.lib.stride_tricks.as_strided(np.ones(1), big.shape, (8,))
-    (call,) = make_kernels([Draft(program, [big], [like])], [None])
+    made = dict.fromkeys((o for eqn in program.equations for o in eqn.outputs), like)
+    (call,) = make_kernels([Draft(program, {var: big, **made})], [None])
     for _ in range(3):
         with pytest.raises(MemoryError):
             call(big)
@@ -230,9 +231,8 @@ def test_no_memory_is_an_exception():
 
 def test_other_lengths_than_recorded_are_no_kernel():
     program = program_of(lambda x: x * x + 1)(np.ones(3))
-    x = np.ones(1)
     with pytest.raises(NotLowered, match="was recorded"):
-        Draft(program, [x], [x * x + 1])
+        draft_of(program, [np.ones(1)], True)
 
 
 @pytest.mark.parametrize("block", range(6))

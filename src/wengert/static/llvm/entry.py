@@ -9,15 +9,15 @@ Every address comes from a table that stands in the builtin's ``self``. Layer: `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
-from ...core.program import Program
+from ...core.program import Atom, Program
 from . import objects
-from .loops import I8, I64, POINTER
+from .loops import I8, I64, POINTER, Loops
 from .machine import NAME
 from .scalars import DTYPES, NotLowered
 
@@ -34,13 +34,14 @@ class Entry:
         self,
         module: Any,
         program: Program,
-        loops: Any,
-        args: Sequence[Any],
-        results: Sequence[Any],
+        loops: Loops,
+        known: Mapping[Atom, Any],
         work: int,
     ) -> None:
-        self.module, self.program, self.loops = module, program, loops
-        self.args, self.results, self.long = args, results, work >= LONG_WORK
+        self.module, self.loops, self.long = module, loops.function, work >= LONG_WORK
+        self.args = [known[var] for var in program.inputs]
+        self.results = [known[var] for var in program.outputs]
+        self.between = [known[var] for var in loops.between]
         self.names: list[str] = ["fallback"]
         function = ir.FunctionType(POINTER, [POINTER, POINTER, I64])
         self.function = ir.Function(module, function, f"{NAME}_entry")
@@ -83,7 +84,8 @@ class Entry:
     def _write(self) -> None:
         build = self.build
         self.slots = [build.alloca(I64, name=f"slot{i}") for i in range(len(self.args))]
-        self.made = [build.alloca(POINTER, name=f"made{i}") for i in range(len(self.results))]
+        count = len(self.results) + len(self.between)
+        self.made = [build.alloca(POINTER, name=f"made{i}") for i in range(count)]
         self.numbers = [build.alloca(I64, name=f"number{i}") for i in range(len(self.results))]
         self.flag, self.failed = build.alloca(I8, name="flag"), build.alloca(I8, name="failed")
         for place in self.made:
@@ -98,8 +100,8 @@ class Entry:
         self.undo = self.function.append_basic_block("undo")
         self._unless(self._number(self.function.args[2], len(self.args)), self.miss)
         inputs = [self._argument(i, value) for i, value in enumerate(self.args)]
-        outputs = [self._output(i, value) for i, value in enumerate(self.results)]
-        self._run([*outputs, *inputs, self.flag])
+        memory = [self._output(i, value) for i, value in enumerate(self.results + self.between)]
+        self._run([*memory, *inputs, self.flag])
         self._give()
         self._write_undo()
         self._write_miss()
@@ -118,16 +120,19 @@ class Entry:
         self._unless(good, self.undo)
 
     def _give(self) -> None:
-        """Make objects of the numbers, and hand everything over."""
+        """Make objects of the numbers, and hand everything over but the arrays in between."""
         for i, value in enumerate(self.results):
             if not isinstance(value, np.ndarray):
                 self._keep(i, self._boxed(i, value))
-        if len(self.results) == 1:
+        count = len(self.results)
+        if count == 1:
+            self._drop(self.made[1:])
             self.build.ret(self.build.load(self.made[0], typ=POINTER))
             return
-        given = self._call("api:PyTuple_New", POINTER, ir.Constant(I64, len(self.results)))
+        given = self._call("api:PyTuple_New", POINTER, ir.Constant(I64, count))
         self._unless(self.build.icmp_unsigned("!=", given, NULL), self.undo)
-        for i, place in enumerate(self.made):
+        self._drop(self.made[count:])
+        for i, place in enumerate(self.made[:count]):
             item = ir.Constant(I64, objects.ITEMS + 8 * i)
             into = self.build.gep(given, [item], source_etype=I8)
             self.build.store(self.build.load(place, typ=POINTER), into)
@@ -138,13 +143,16 @@ class Entry:
         self.build.store(made, self.made[i])
         self._unless(self.build.icmp_unsigned("!=", made, NULL), self.undo)
 
+    def _drop(self, places: Sequence[Any]) -> None:
+        for place in places:
+            made = self.build.load(place, typ=POINTER)
+            self._call("api:Py_DecRef", ir.VoidType(), made)  # which takes NULL as well
+
     def _write_undo(self) -> None:
         """Drop what was made; then give the exception, or have NumPy run the call."""
         build = self.build
         build.position_at_end(self.undo)
-        for place in self.made:
-            made = build.load(place, typ=POINTER)
-            self._call("api:Py_DecRef", ir.VoidType(), made)  # which takes NULL as well
+        self._drop(self.made)
         raised = self.function.append_basic_block("raised")
         build.cbranch(self._number(build.load(self.failed, typ=I8), 1), raised, self.miss)
         build.position_at_end(raised)

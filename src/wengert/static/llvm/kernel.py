@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
-from ...core.aval import aval_of
+from ...core.aval import Aval, aval_of
 from ...core.program import Atom, Program
 from .entry import Entry
 from .loops import Loops
@@ -40,20 +40,18 @@ class Method(ctypes.Structure):
 class Draft:
     """The text of a kernel, and what its table must hold.
 
-    ``program``: equations of one shape, or none; ``args`` and ``results``: values of one run of
-    it, whose types and order in memory the kernel is made for. Raises ``NotLowered`` where it
-    can't be machine code.
+    ``program``: the group; ``known``: of each of its variables a value, or what lies in memory as
+    it does: the kernel is made for arguments of the same types and order in memory, and gives
+    results of theirs. Raises ``NotLowered`` where it can't be machine code.
     """
 
-    def __init__(
-        self, program: Program, args: Sequence[Any], results: Sequence[Any], strict: bool = False
-    ) -> None:
-        _check_types(program.inputs, args)
-        _check_types(program.outputs, results)
+    def __init__(self, program: Program, known: Mapping[Atom, Any], strict: bool = False) -> None:
+        for atom in (*program.inputs, *(var for eqn in program.equations for var in eqn.outputs)):
+            _check_type(atom.aval, known[atom])
         module = ir.Module(NAME)
-        loops = Loops(module, program, args, results, strict)
-        work = int(np.prod(loops.shape)) * len(program.equations)
-        entry = Entry(module, program, loops.function, args, results, work)
+        loops = Loops(module, program, known, strict)
+        work = sum(int(np.prod(eqn.outputs[0].aval.shape)) for eqn in program.equations)
+        entry = Entry(module, program, loops, known, work)
         self.text, self.names = body_of(module), entry.names
 
 
@@ -63,12 +61,11 @@ def body_of(module: Any) -> str:
     return "\n".join(line for line in lines if not line.startswith(("target ", ";")))
 
 
-def _check_types(atoms: Sequence[Atom], values: Sequence[Any]) -> None:
+def _check_type(expected: Aval, value: Any) -> None:
     """Lengths that follow from values may be others than those recorded."""
-    for atom, value in zip(atoms, values, strict=True):
-        expected, got = atom.aval, aval_of(value)
-        if (expected.shape, expected.dtype) != (got.shape, got.dtype):
-            raise NotLowered(f"{got} where {expected} was recorded")
+    got = aval_of(value)
+    if (expected.shape, expected.dtype) != (got.shape, got.dtype):
+        raise NotLowered(f"{got} where {expected} was recorded")
 
 
 def make_kernels(drafts: Sequence[Draft], fallbacks: Sequence[Builtin]) -> list[Builtin]:

@@ -18,10 +18,10 @@ from llvmlite import ir
 
 from ...core.program import Atom, Equation, Literal, Program, Var
 from ..plan import inputs_of, nests
-from ..views import is_view, keeps_order, view_of
+from ..views import is_reduction, is_view, keeps_order, view_of
 from .lowering import lower
 from .machine import NAME
-from .reductions import Reducer, is_reduction, rows_of
+from .reductions import Reducer, rows_of
 from .scalars import BOOL, Emitter, NotLowered, Scalar, memory_type
 
 I8, I64, POINTER = ir.IntType(8), ir.IntType(64), ir.PointerType()
@@ -87,14 +87,20 @@ class Loops:
         for var in self.program.inputs:
             self._enter(var, self.pointers[var])
         for nest in self.nests:
-            if is_reduction(nest[-1]):
-                for eqn in nest[:-1]:
-                    self._look(eqn, eqn.outputs[0])
-                self._reduce(nest[-1])
-            else:
-                self._map(nest)
+            try:
+                self._write_nest(nest)
+            except NotLowered as reason:
+                raise NotLowered(str(reason), reason.equation or nest[-1]) from None
         self.builder.store(self.builder.load(self.flag_byte, typ=I8), self.function.args[-1])
         self.builder.ret_void()
+
+    def _write_nest(self, nest: list[Equation]) -> None:
+        if not is_reduction(nest[-1]):
+            self._map(nest)
+            return
+        for eqn in nest[:-1]:
+            self._look(eqn, eqn.outputs[0])
+        self._reduce(nest[-1])
 
     def _enter(self, var: Var, pointer: Any) -> None:
         """Note what lies in memory; a number is loaded."""
@@ -110,6 +116,8 @@ class Loops:
         source, (made,) = eqn.inputs[0], eqn.outputs
         if source not in self.seen:
             raise NotLowered("of a number")
+        if made.aval.shape and made not in self.pointers:
+            return  # dead code
         seen = self.seen[source]
         rows, start = rows_of(eqn, seen.view), self._pointer(seen)
         kind = memory_type(source.aval.dtype)
@@ -176,11 +184,11 @@ class Loops:
                 self.values[var] = self.values[source]
                 return True
             if var.aval.shape != source.aval.shape or not keeps_order(eqn):
-                raise NotLowered("elements are read in another order than they are computed")
+                raise NotLowered("it reads elements in another order", eqn)
             return False
         view = view_of(eqn, known.view)
         if view is None:
-            raise NotLowered("it copies")
+            raise NotLowered("it copies", eqn)
         self.seen[var] = Seen(known.pointer, known.base, view)
         if not view.ndim:
             self.values[var] = self._load(self._pointer(self.seen.pop(var)), var.aval)
@@ -261,9 +269,7 @@ class Loops:
     # --- elements --------------------------------------------------------------------------------
 
     def _compute(self, eqn: Equation) -> None:
-        operands = [
-            None if isinstance(atom, Literal) else self.values[atom] for atom in eqn.inputs
-        ]
+        operands = [None if isinstance(atom, Literal) else self.values[atom] for atom in eqn.inputs]
         try:
             self.values[eqn.outputs[0]] = lower(self.emitter, eqn, operands)
         except NotLowered as reason:

@@ -17,7 +17,8 @@ from llvmlite import ir
 from ...core.aval import Aval
 from ...core.primitive import NoLowering
 from ...core.program import Equation, Literal
-from .scalars import BOOL, F8, Emitter, NotLowered, Scalar, register_type
+from ..views import is_reduction
+from .scalars import BOOL, DTYPES, F8, Emitter, NotLowered, Scalar, register_type
 
 # what Python's floats do as NumPy's do; a division by zero raises
 PYTHON = frozenset({"add", "subtract", "multiply", "divide", "negative", "positive", "absolute"})
@@ -93,6 +94,8 @@ def why_not(eqn: Equation, strict: bool) -> str:
         return "it has several outputs"
     if isinstance(eqn.primitive.lower, NoLowering):
         return eqn.primitive.lower.why
+    if is_reduction(eqn):
+        return _why_not_reduced(eqn)
     module = ir.Module()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), []), "trial")
     emitter = Emitter(ir.IRBuilder(function.append_basic_block()), strict, lambda condition: None)
@@ -101,6 +104,17 @@ def why_not(eqn: Equation, strict: bool) -> str:
     except NotLowered as reason:
         return str(reason)
     return ""
+
+
+def _why_not_reduced(eqn: Equation) -> str:
+    x, made = eqn.inputs[0].aval, eqn.outputs[0].aval
+    if not {x.dtype, made.dtype} <= DTYPES:
+        return f"machine code knows no {x.dtype}"
+    if not x.shape or isinstance(eqn.inputs[0], Literal):
+        return "of a number"
+    if eqn.params.keys() - {"axis", "keepdims"}:
+        return "it has other parameters"
+    return "" if x.dtype == made.dtype or made.dtype.kind in "iub" else "NumPy's own bits"
 
 
 def _unknown(atom: Any) -> Scalar | None:

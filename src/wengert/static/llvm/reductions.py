@@ -17,23 +17,13 @@ from llvmlite import ir
 
 from ...core.program import Equation
 from ...ops.families import normal_axes
+from ..views import REDUCTIONS
 from .machine import NAME
 from .scalars import F4, Emitter, NotLowered, Scalar, register_type
 
 I64, POINTER = ir.IntType(64), ir.PointerType()
 LANES, BLOCK = 8, 128  # NumPy's
 WIDTH = 16  # columns added side by side
-REDUCTIONS: dict[str, tuple[int, str]] = {  # what an empty one gives, and what combines two
-    "all": (1, "logical_and"),
-    "any": (0, "logical_or"),
-    "prod": (1, "multiply"),
-    "sum": (0, "add"),
-}
-
-
-def is_reduction(eqn: Equation) -> bool:
-    """Whether ``eqn`` is a reduction that kernels may have."""
-    return eqn.primitive.name in REDUCTIONS
 
 
 class Rows(NamedTuple):
@@ -84,12 +74,12 @@ class Reducer:
         """Reduce: ``element(i)`` is the ith of the array, which starts at ``start``;
         ``store(k, x)`` takes the kth result.
         """
-        first, combine = REDUCTIONS[eqn.primitive.name]
+        combine: Any = eqn.primitive.lower
         made = eqn.outputs[0].aval.dtype
         pairwise = eqn.primitive.name == "sum" and made.kind == "f"
         if pairwise and eqn.inputs[0].aval.dtype != made:
             raise NotLowered("a sum in another dtype")
-        empty = self.emitter.constant(first, made)
+        empty = self.emitter.constant(REDUCTIONS[eqn.primitive.name], made)
 
         def row(k: Any) -> None:
             begin = self.build.mul(k, ir.Constant(I64, rows.reduced))
@@ -144,7 +134,7 @@ class Reducer:
         step: int,
         count: int,
         element: Callable[[Any], Scalar],
-        combine: str,
+        combine: Callable[..., Scalar],
         empty: Scalar,
     ) -> Scalar:
         """One after the other."""
@@ -153,8 +143,7 @@ class Reducer:
         def more(i: Any, total: Any) -> Any:
             place = self.build.add(begin, self.build.mul(i, ir.Constant(I64, step)))
             x = self.emitter.cast(element(place), dtype)
-            combined: Scalar = getattr(self.emitter, combine)(Scalar(total, dtype), x)
-            return combined.ir
+            return combine(self.emitter, Scalar(total, dtype), x).ir
 
         if not count:
             return empty

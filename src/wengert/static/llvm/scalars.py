@@ -21,7 +21,13 @@ I1 = ir.IntType(1)
 
 
 class NotLowered(Exception):
-    """An operation has no machine code here; the text says why."""
+    """An operation has no machine code here; the text says why, ``equation`` which if it is
+    known.
+    """
+
+    def __init__(self, why: str, equation: Any = None) -> None:
+        super().__init__(why)
+        self.equation = equation
 
 
 class Scalar(NamedTuple):
