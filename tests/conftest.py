@@ -43,7 +43,9 @@ class Ledger:
     @classmethod
     def read(cls, path: Path) -> "Ledger":
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return cls(content["cap"], {entry["test"]: entry["reason"] for entry in content.get("skip", [])})
+        return cls(
+            content["cap"], {entry["test"]: entry["reason"] for entry in content.get("skip", [])}
+        )
 
     def entry(self, nodeid: str) -> str | None:
         """The entry that covers ``nodeid``: itself, its test without parameters, or its file."""

@@ -11,7 +11,9 @@ from node_ids import ROOT, missing
 PROMISES = tomllib.loads((ROOT / "tests/promises.toml").read_text(encoding="utf-8"))
 SKIPPED = {
     entry["test"]
-    for entry in tomllib.loads((ROOT / "tests/skips.toml").read_text(encoding="utf-8")).get("skip", [])
+    for entry in tomllib.loads((ROOT / "tests/skips.toml").read_text(encoding="utf-8")).get(
+        "skip", []
+    )
 }
 
 

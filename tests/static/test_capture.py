@@ -478,6 +478,7 @@ def test_a_method_compiled_in_the_constructor():
 
 def test_threads_that_record_at_once():
     weights = np.array([2.0, 3.0, 4.0])
+    known = weights.copy()  # eager code must not read what is swapped while another thread records
 
     def step(x):
         return x * weights if x.sum() > 0 else x - weights
@@ -490,7 +491,7 @@ def test_threads_that_record_at_once():
             start.wait()
             for _ in range(6):
                 x = sign * A
-                want = x * weights if x.sum() > 0 else x - weights
+                want = x * known if x.sum() > 0 else x - known
                 if not np.array_equal(compiled(x), want):
                     failures.append(x)
 

@@ -117,9 +117,7 @@ class custom_vjp(_Custom):
             gxs = self.backward(residuals, tree.unflatten(out[-1], gys))
             return _adjoints(gxs, in_def, likes, repr(self))
 
-        return _call(
-            _vjp_rules(repr(self), flat, forward, backward, likes, out), leaves
-        )
+        return _call(_vjp_rules(repr(self), flat, forward, backward, likes, out), leaves)
 
 
 def _adjoints(gxs: Any, in_def: Any, leaves: Sequence[Any], name: str) -> list[Any]:

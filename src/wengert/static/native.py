@@ -1,9 +1,10 @@
 """What runs a planned program: NumPy at first, kernels as soon as they pay.
 
 To compile a kernel takes LLVM some milliseconds, as long as thousands of small operations take in
-NumPy. So a program runs in NumPy until what kernels would have saved comes to the price of making
-them: whatever is called how often, at most twice the time of the better choice is spent. All
-kernels of a program are made in the call that reaches the price, from the values it runs with.
+NumPy. So a program runs in NumPy until what kernels would have saved comes to a share of the price
+of making them: however often it is called, the loss against the better choice is bounded. All
+kernels of a program are made in the call that reaches it, for values that lie as those of this
+call do.
 Layer: ``static``.
 """
 
@@ -26,10 +27,10 @@ from .paths import Node
 from .plan import Fused, Plan, fuse, in_own_memory
 from .views import is_view
 
-CALL = 0.4e-6  # seconds that an operation costs in NumPy beside its loop
+CALL = 1e-6  # seconds that an operation costs in NumPy beside its loop
 BYTE = 0.2e-9  # seconds to write and read again a byte of a result
-COMPILING = (10e-3, 0.3e-3)  # seconds to compile kernels, and more for each of their equations
-SHARE = 0.5  # of the price that is spent in NumPy before
+COMPILING = (10e-3, 4e-3)  # seconds to compile kernels, and more for each of their equations
+SHARE = 0.25  # of the price that is spent in NumPy before
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Native:
         if why := unsupported():
             self.machine = Machine(waits=f"NumPy runs all of it: {why}")
         elif not self.saves:
-            self.machine = Machine(waits="NumPy runs all of it: there is nothing to fuse")
+            self.machine = Machine()  # there is nothing to fuse
         else:
             self.machine = Machine(waits="NumPy runs all of it until machine code pays")
             node.run = self.run

@@ -38,7 +38,7 @@ class Method(ctypes.Structure):
 
 
 class Draft:
-    """The text of a kernel, and what its table must hold.
+    """The text of a kernel, what its table must hold, and how many arrays it keeps in between.
 
     ``program``: the group; ``known``: of each of its variables a value, or what lies in memory as
     it does: the kernel is made for arguments of the same types and order in memory, and gives
@@ -52,7 +52,7 @@ class Draft:
         loops = Loops(module, program, known, strict)
         work = sum(int(np.prod(eqn.outputs[0].aval.shape)) for eqn in program.equations)
         entry = Entry(module, program, loops, known, work)
-        self.text, self.names = body_of(module), entry.names
+        self.text, self.names, self.between = body_of(module), entry.names, len(loops.between)
 
 
 def body_of(module: Any) -> str:

@@ -49,7 +49,7 @@ class Loops:
     """Writes the function ``loops`` of one kernel into ``module``.
 
     ``program``: the group; ``values``: of all its variables, arrays that lie as NumPy's do.
-    ``between``: the variables that are kept in memory and are no results.
+    ``between``: for each array that is needed in between, a variable that lies in it.
     """
 
     def __init__(
@@ -57,7 +57,8 @@ class Loops:
     ) -> None:
         self.program, self.known = program, values
         self.nests = nests(program)
-        self.between = self._between()
+        places = self._places()
+        self.between = list(dict.fromkeys(places.values()))
         memory = [*program.outputs, *self.between, *program.inputs]
         kind = ir.FunctionType(ir.VoidType(), [POINTER] * (len(memory) + 1))
         self.function = ir.Function(module, kind, f"{NAME}_loops")
@@ -66,6 +67,7 @@ class Loops:
         for argument in self.function.args:
             argument.add_attribute("noalias")
         self.pointers = dict(zip(memory, self.function.args, strict=False))
+        self.pointers.update((var, self.pointers[place]) for var, place in places.items())
         self.builder = ir.IRBuilder(self.function.append_basic_block("start"))
         self.emitter = Emitter(self.builder, strict, self._flag)
         self.reducer = Reducer(module, self.emitter)
@@ -74,12 +76,22 @@ class Loops:
         self.shape: tuple[int, ...] = ()
         self._write()
 
-    def _between(self) -> list[Var]:
-        """What a nest makes and another one reads, if it has axes."""
-        results = set(self.program.outputs)
-        read = dict.fromkeys(var for nest in self.nests for var in inputs_of(nest))
-        made = {eqn.outputs[0] for nest in self.nests for eqn in nest if not is_view(eqn)}
-        return [var for var in read if var in made and var.aval.shape and var not in results]
+    def _places(self) -> dict[Var, Var]:
+        """What one nest makes and another one reads, if it has axes and is no result: for each the
+        first variable that lies in the same array, which is dead by then.
+        """
+        last = {var: i for i, nest in enumerate(self.nests) for var in inputs_of(nest)}
+        places: dict[Var, Var] = {}
+        busy: dict[Var, int] = {}  # until which nest
+        for number, nest in enumerate(self.nests):
+            for var in (eqn.outputs[0] for eqn in nest if not is_view(eqn)):
+                if var not in last or not var.aval.shape or var in self.program.outputs:
+                    continue
+                size = self.known[var].nbytes
+                free = (p for p in busy if busy[p] < number and self.known[p].nbytes == size)
+                places[var] = next(free, var)
+                busy[places[var]] = last[var]
+        return places
 
     def _write(self) -> None:
         self.flag_byte = self.builder.alloca(I8, name="flag")
@@ -123,7 +135,7 @@ class Loops:
         kind = memory_type(source.aval.dtype)
         number = None
         if not made.aval.shape:
-            number = self.builder.alloca(I64, name="number")
+            number = self.builder.alloca(memory_type(made.aval.dtype), name="number")
         target = self.pointers.get(made, number)
         size = made.aval.dtype.itemsize
 
@@ -132,7 +144,8 @@ class Loops:
             return self._load(place, source.aval)
 
         def store(k: Any, x: Scalar) -> None:
-            self._store(x, self._moved(target, self.builder.mul(k, ir.Constant(I64, size))))
+            place = self.builder.mul(k, ir.Constant(I64, size))
+            self._store(x, self._moved(target, place) if made.aval.shape else target)
 
         self.reducer.write(eqn, rows, element, start, store)
         if made.aval.shape:
