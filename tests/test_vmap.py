@@ -93,3 +93,16 @@ def test_examples_of_size_zero_and_one():
 def test_bad_input(call, error, word):
     with pytest.raises(error, match=word):
         call()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_a_number_written_under_a_mask_takes_the_dtype_of_the_array(dtype):
+    def masked(x):
+        y = x.astype(dtype)
+        y[y > 0] = x[1] if dtype is np.float32 else x[1].astype(dtype)
+        return y
+
+    xs = np.array([[0.58, -0.3553836154823615, 0.29], [1.0, 2.5, -1.0]])
+    got = wg.vmap(masked)(xs)
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got, [masked(x) for x in xs])

@@ -17,10 +17,10 @@ import numpy as np
 
 from ..core import interpret
 from ..core.aval import Aval
-from ..core.box import Box, shape_of
+from ..core.box import Box, dtype_of, shape_of
 from ..core.primitive import Doc, Primitive, keeping
 from .families import general
-from .fitting import fit
+from .fitting import cast, fit
 from .index import (
     BatchedIndex,
     Slot,
@@ -278,7 +278,7 @@ def _setitem_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]) -> 
     if _is_mask(index, arrays) and batched[2] and len(shape_of(v)) == batched[1]:
         from .comparison import where  # y[mask] = number: a selection
 
-        mask = _trailing(arrays[0], len(shape) + 1)
+        mask, v = _trailing(arrays[0], len(shape) + 1), cast(v, dtype_of(x))
         return where(mask, np.reshape(v, (size,) + (1,) * len(shape)) if batched[1] else v, x)
     if not batched[0]:
         x, params = np.broadcast_to(x, (size, *shape)), {**params, "donate": False}
