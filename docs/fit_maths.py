@@ -36,6 +36,14 @@ class Coefficients(NamedTuple):
 '''
 
 
+def horner(coefficients: Sequence[mpf], x: mpf) -> mpf:
+    """The polynomial at ``x``; lowest power first."""
+    total = mpf(0)
+    for coefficient in reversed(coefficients):
+        total = total * x + coefficient
+    return total
+
+
 class Fit(NamedTuple):
     """A function to be approximated.
 
@@ -79,10 +87,7 @@ def minimax(fit: Fit, low: float, high: float, count: int) -> tuple[list[mpf], m
             for k, i in enumerate(at)
         ]
         *found, level = mp.lu_solve(mp.matrix(rows), mp.matrix([values[i] for i in at]))
-        errors = [
-            w * (v - mp.polyval(found[::-1], x))
-            for x, v, w in zip(grid, values, weights, strict=True)
-        ]
+        errors = [w * (v - horner(found, x)) for x, v, w in zip(grid, values, weights, strict=True)]
         largest = max(abs(error) for error in errors)
         if largest < abs(level) * mpf("1.001"):
             return found, largest
