@@ -517,3 +517,24 @@ def test_a_result_is_no_part_of_what_was_written():
         for result in compiled(A):
             result[...] = 9.0
         np.testing.assert_array_equal(total.numpy(), 2 * A)
+
+
+def test_what_is_refused_under_a_transformation_is_told_once():
+    numbers = iter([1.0] * 20)
+    compiled = wg.compile(lambda x: np.sum(x * x) * next(numbers))
+    (text,) = told(wg.grad(compiled), *[(A,)] * 4)
+    assert "numbers is an iterator" in text
+
+
+def test_an_exception_of_the_users_does_not_end_native_calls_under_a_transformation():
+    def positive(x):
+        if x.shape == (2,):
+            raise ValueError("two")
+        return np.sum(x * x)
+
+    compiled = wg.compile(positive)
+    with pytest.raises(ValueError, match="two"):
+        wg.grad(compiled)(A[:2])
+    for _ in range(4):
+        assert_same(wg.grad(compiled)(A), 2 * A)
+    assert compiled.counts["called"] >= 2

@@ -315,8 +315,12 @@ class Compiled:
             try:
                 variant, reach = self._variant(args, kwargs, True)
                 recording = record(self.function, reach, True, keep=False)
+            except Refused as refusal:
+                self._give_up(str(refusal))
+                return None
             except Exception:  # the function itself, which runs next, raises what is the user's
-                self.impure = True
+                self._unsettled += 1
+                self.impure = self._unsettled >= PATIENCE
                 return None
         if recording.finish.commits or recording.unsettled:
             self.impure = True

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 Ending = Callable[[Sequence[Any], Sequence[Any]], Any]
 
 
-def ending(finish: Finish) -> Ending:
+def ending(finish: Finish, wrapped: Callable[..., Any]) -> Ending:
     """A function of the values and targets of ``finish`` that does what ``finish.apply`` does, for
-    plain values.
+    plain values. ``wrapped`` makes the outputs that are too rare to be written out.
     """
-    return _Writer(finish).function()
+    return _Writer(finish, wrapped).function()
 
 
 class _Writer:
     """Writes the function."""
 
-    def __init__(self, finish: Finish) -> None:
+    def __init__(self, finish: Finish, wrapped: Callable[..., Any]) -> None:
         self.finish = finish
         self.scope: dict[str, Any] = {
             "ROOT": ROOT,
@@ -42,6 +42,7 @@ class _Writer:
             "ndarray": np.ndarray,
             "shares": shares,
             "unflatten": tree.unflatten,
+            "wrapped": wrapped,
         }
         self.lines: list[str] = []
 
@@ -106,9 +107,7 @@ class _Writer:
             return f"r{number}"
         if kind == "fixed":
             return self._name(value)
-        # rare ones: as they are written there
-        wrap = self._name(self.finish.wrap)
-        return f"{wrap}({self._name(output)}, values, targets, ())"
+        return f"wrapped({self._name(output)}, values, targets, ())"
 
     def _commit(self, commit: Commit) -> None:
         """The statements of an effect."""

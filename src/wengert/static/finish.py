@@ -109,14 +109,12 @@ class Finish:
         }
         self._ending: Ending | None = None
 
-    wrap = staticmethod(lambda *arguments: wrapped(*arguments))
-
     def end(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:
         """``apply`` for plain values, which is how most calls end."""
         if self.simple:
             return values[self.outputs[0].number]
         if self._ending is None:
-            self._ending = ending(self)
+            self._ending = ending(self, wrapped)
         return self._ending(values, targets)
 
     def apply(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:

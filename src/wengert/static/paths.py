@@ -43,7 +43,6 @@ class Node:
         self.program: Program | None = None
         self.optimise: Optimise = _same
         self.picks: dict[Any, tuple[int, ...]] = {}
-        self.cause = ""
         self.masked = False  # whether a shape in it, or its derivative, follows from values
         self.run: Callable[..., Sequence[Any]] = _not_planned
         self.native: Any = None  # what makes machine code of the program
