@@ -20,7 +20,7 @@ LETTERS = {
     np.dtype(np.float32): ("s", ctypes.c_float),
     np.dtype(np.float64): ("d", ctypes.c_double),
 }
-SYMBOLS = ("scipy_cblas_{}gemm64_", "cblas_{}gemm64_")  # with 64-bit integers, as NumPy builds it
+SYMBOLS = ("scipy_cblas_{}64_", "cblas_{}64_")  # with 64-bit integers, as NumPy builds it
 
 Gemm = Callable[..., None]
 Matrix = np.ndarray[Any, Any]
@@ -34,23 +34,33 @@ def _library() -> ctypes.CDLL | None:
     return ctypes.CDLL(str(found[0])) if len(found) == 1 else None
 
 
+def _function(name: str) -> Any:
+    library = _library()
+    found = (getattr(library, symbol.format(name), None) for symbol in SYMBOLS)
+    return next((function for function in found if function is not None), None)
+
+
+@cache
+def address(name: str) -> int:
+    """The address of a function of CBLAS (``sgemm``) with 64-bit integers; 0 if there is none."""
+    function = _function(name)
+    return ctypes.cast(function, ctypes.c_void_p).value or 0 if function is not None else 0
+
+
 @cache
 def _gemm(dtype: np.dtype[Any]) -> Gemm | None:
-    library = _library()
-    if library is None or dtype not in LETTERS:
+    if dtype not in LETTERS:
         return None
     letter, real = LETTERS[dtype]
-    for symbol in SYMBOLS:
-        function = getattr(library, symbol.format(letter), None)
-        if function is not None:
-            size, flag, pointer = ctypes.c_int64, ctypes.c_int, ctypes.c_void_p
-            function.restype = None
-            function.argtypes = [
-                *(flag, flag, flag, size, size, size, real, pointer, size),
-                *(pointer, size, real, pointer, size),
-            ]
-            return function  # type: ignore[no-any-return]
-    return None
+    function = _function(f"{letter}gemm")
+    if function is not None:
+        size, flag, pointer = ctypes.c_int64, ctypes.c_int, ctypes.c_void_p
+        function.restype = None
+        function.argtypes = [
+            *(flag, flag, flag, size, size, size, real, pointer, size),
+            *(pointer, size, real, pointer, size),
+        ]
+    return function  # type: ignore[no-any-return]
 
 
 def _operand(m: Matrix) -> tuple[Matrix, int, int]:

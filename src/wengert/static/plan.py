@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.program import Atom, Equation, Literal, Program, Var
-from .views import is_reduction, is_view, keeps_order
+from .views import is_view, keeps_order
 
 LARGEST = 256  # equations in a nest: LLVM takes longer than linear time for a long loop body
 Why = Callable[[Equation], str]  # why an equation can't be machine code; empty if it can
@@ -77,11 +77,11 @@ def fuse(program: Program, why_not: Why) -> Plan:
     return Plan(program, tuple(_finished(program, steps)))
 
 
-def nests(group: Program) -> list[list[Equation]]:
-    """The equations of a group in nests: a reduction with the views that it reads through, or what
-    is computed element by element with those that it reads through.
+def nests(group: Program, alone: Callable[[Equation], bool]) -> list[list[Equation]]:
+    """The equations of a group in nests: one that stands ``alone`` with the views that it reads
+    through, or what is computed element by element with those that it reads through.
     """
-    walk = _Nests(group, lambda eqn: "a nest of its own" if is_reduction(eqn) else "")
+    walk = _Nests(group, lambda eqn: "a nest of its own" if alone(eqn) else "")
     return [[step] if isinstance(step, Equation) else step for step in walk.steps]
 
 
@@ -301,12 +301,12 @@ def _finished(
         if not isinstance(step, list):
             yield step
             continue
-        made = [eqn.outputs[0] for eqn in step if not is_view(eqn)]
-        outputs = [var for var in made if var in read]
+        computing = [eqn for eqn in step if not is_view(eqn)]
+        outputs = [var for eqn in computing for var in eqn.outputs if var in read]
         if not outputs:
             continue  # dead code
         inner = Program(tuple(inputs_of(step)), tuple(step), tuple(outputs))
-        if len(made) == 1 == len(step):
+        if len(computing) == 1 == len(step):
             yield inner.equations[0]
         else:
             yield Fused(inner)

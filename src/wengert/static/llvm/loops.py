@@ -56,7 +56,7 @@ class Loops:
         self, module: Any, program: Program, values: Mapping[Atom, Any], strict: bool
     ) -> None:
         self.program, self.known = program, values
-        self.nests = nests(program)
+        self.nests = nests(program, is_reduction)
         places = self._places()
         self.between = list(dict.fromkeys(places.values()))
         memory = [*program.outputs, *self.between, *program.inputs]

@@ -71,6 +71,12 @@ def compiled(texts: Sequence[str]) -> list[tuple[Code, int]]:
     return [(found[name], found[name].address(f"{name}_entry")) for name in names]
 
 
+def library(text: str) -> Code:
+    """The code of a module as it stands."""
+    with LOCK:
+        return _compile([text])
+
+
 def _compile(texts: Sequence[str]) -> Code:
     machine = target_machine()
     header = f'target triple = "{machine.triple}"\ntarget datalayout = "{machine.target_data}"\n'

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 TYPE = 8  # of any object: where its type stands
+SIZE = 16  # of a tuple, list or dict: how many it holds
 NUMBER = 16  # of a float, or a NumPy scalar: where its value stands
 DATA, RANK, LENGTHS, STRIDES, DTYPE, FLAGS = 16, 24, 32, 40, 56, 64  # of an array
+TYPE_NUMBER = 24  # of a dtype: a word with its letters, byte order and number
 ITEMS = 24  # of a tuple
 BYTES = 32  # of bytes: where the content starts
 C_CONTIGUOUS, ALIGNED = 0x1, 0x100
@@ -46,7 +48,8 @@ def numpy_api() -> Any:
 
 def address_of(name: str) -> int:
     """The address that a kernel knows by ``name``: ``api:…`` of Python's C functions, ``numpy:…``
-    of NumPy's by number, ``dtype:…``, ``type:…`` of NumPy's scalars, or one of ``OBJECTS``.
+    of NumPy's by number, ``dtype:…``, ``type:…`` of NumPy's scalars, ``blas:…`` of the library
+    that NumPy has loaded, ``runtime:…`` of the runtime's functions, or one of ``OBJECTS``.
     """
     kind, _, rest = name.partition(":")
     if kind == "api":
@@ -55,6 +58,14 @@ def address_of(name: str) -> int:
         return int(numpy_api()[int(rest)])
     if kind == "dtype":
         return id(np.dtype(rest))
+    if kind == "blas":
+        from ...ops.blas import address
+
+        return address(rest)
+    if kind == "runtime":
+        from .runtime.library import address_of_function
+
+        return address_of_function(rest)
     return id(np.dtype(rest).type if kind == "type" else OBJECTS[name])
 
 
@@ -90,7 +101,7 @@ def _as_expected() -> bool:
     at = id(array)
     lengths, strides = _word(at + LENGTHS), _word(at + STRIDES)
     numbers = [1.25, np.float64(1.25)]
-    held, text = (1.5, "a"), b"content "
+    held, text, swapped = (1.5, "a"), b"content ", np.dtype(np.float32).newbyteorder()
     return bool(
         _word(at + TYPE) == id(np.ndarray)
         and _word(at + DATA) == array.ctypes.data
@@ -99,11 +110,21 @@ def _as_expected() -> bool:
         and (_word(strides), _word(strides + 8)) == array.strides
         and _word(at + DTYPE) == id(np.dtype(np.float32))
         and ctypes.c_int32.from_address(at + FLAGS).value & (C_CONTIGUOUS | ALIGNED) == ALIGNED
+        and _word(id(array.dtype) + TYPE_NUMBER) == _type_word(array.dtype)
+        and _word(id(swapped) + TYPE_NUMBER) == _type_word(swapped)
         and all(ctypes.c_double.from_address(id(x) + NUMBER).value == 1.25 for x in numbers)
         and all(_scalar_as_expected(np.dtype(kind)) for kind in "bhilqBHILQfd?")
+        and all(_word(id(one) + SIZE) == 2 for one in (held, list(held), dict.fromkeys(held)))
         and (_word(id(held) + ITEMS), _word(id(held) + ITEMS + 8)) == tuple(map(id, held))
         and ctypes.string_at(id(text) + BYTES, 8) == text
     )
+
+
+def _type_word(dtype: np.dtype[Any]) -> int:
+    """What is expected at ``TYPE_NUMBER``; the fourth byte has had several meanings."""
+    fourth = ctypes.c_uint8.from_address(id(dtype) + TYPE_NUMBER + 3).value
+    letters = f"{dtype.kind}{dtype.char}{dtype.byteorder}".encode()
+    return int.from_bytes(struct.pack("3sBi", letters, fourth, dtype.num), "little")
 
 
 def _scalar_as_expected(dtype: np.dtype[Any]) -> bool:

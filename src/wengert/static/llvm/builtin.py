@@ -1,0 +1,119 @@
+"""A native program as a function that Python calls with flat arguments: ``bind``.
+
+It takes the program's inputs by position and gives its results, in a tuple unless there is one;
+where an argument is not what the program was made for, or the program finds that NumPy must run the
+call, the fallback gets the same arguments. Layer: ``static``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from . import objects
+from .native_program import NativeProgram, Slot
+from .table import Builtin, Table
+
+WIDE = 8  # bytes: what is longer has two words
+
+
+def bind(program: NativeProgram, fallback: Builtin) -> Builtin:
+    """The builtin of ``program``; results are new memory, whatever they may be written into."""
+    table = Table(program, len(program.inputs))
+    for number, one in enumerate(program.inputs):
+        check_input(table, table.argument(number), one)
+    results = [make_output(table, one) for one in program.outputs]
+    run(table)
+    for register, one in zip(results, program.outputs, strict=True):
+        box_output(table, register, one)
+    (given,) = results if len(results) == 1 else (table.owner(),)
+    if len(results) != 1:
+        table.operation("make_tuple", given, len(results), *results)
+    table.operation("give", given)
+    return table.builtin("program", fallback)
+
+
+def run(table: Table) -> None:
+    """Run the program."""
+    program = table.program
+    table.operation("run_long" if program.long else "run", table.frame, program.steps)
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+def check_input(table: Table, register: int, one: Slot) -> None:
+    """Look whether a register holds what lies as ``one.known`` does, and fill its slot."""
+    known, slot = one.known, table.slot(one.slot)
+    if isinstance(known, np.ndarray):
+        table.operation("check_array", register, *array_words(table, known, slot))
+    elif type(known) is bool:
+        table.operation("check_bool", register, id(True), slot, id(False))
+    elif type(known) is int:
+        table.operation("check_int", register, table.object(int), slot)
+    else:
+        wide = type(known) is complex or getattr(known, "nbytes", 0) > WIDE
+        table.operation("check_number", register, table.object(type(known)), slot, int(wide))
+
+
+def array_words(table: Table, known: np.ndarray[Any, Any], slot: int) -> list[int]:
+    """The operands of ``check_array`` behind the register."""
+    compact = known.flags.c_contiguous
+    flags = (objects.ALIGNED if known.flags.aligned else 0) | (
+        objects.C_CONTIGUOUS if compact else 0
+    )
+    strides = [] if compact else [
+        word
+        for axis, length in enumerate(known.shape)
+        if length != 1
+        for word in (axis, known.strides[axis])
+    ]
+    return [
+        table.object(np.ndarray),
+        ctypes.c_uint64.from_address(id(known.dtype) + objects.TYPE_NUMBER).value,
+        known.ndim,
+        flags,
+        slot,
+        len(strides) // 2,
+        *known.shape,
+        *strides,
+    ]
+
+
+# --- results --------------------------------------------------------------------------------------
+
+
+def make_output(table: Table, one: Slot) -> int:
+    """The register of a result; an array is made, and its slot filled."""
+    register, known = table.owner(), one.known
+    if isinstance(known, np.ndarray):
+        strides = () if known.flags.c_contiguous else known.strides
+        table.operation(
+            "make_array",
+            register,
+            table.slot(one.slot),
+            objects.address_of(f"numpy:{objects.NEW_ARRAY}"),
+            table.object(np.ndarray),
+            table.object(known.dtype),
+            known.ndim,
+            int(bool(strides)),
+            *known.shape,
+            *strides,
+        )
+    return register
+
+
+def box_output(table: Table, register: int, one: Slot) -> None:
+    """Make an object of a number, after the run."""
+    known, slot = one.known, table.slot(one.slot)
+    if isinstance(known, np.ndarray):
+        return
+    if type(known) is bool:
+        table.operation("box_bool", register, slot, id(False), id(True))
+    elif type(known) in (float, int, complex):
+        table.operation(f"box_{type(known).__name__}", register, slot)
+    else:
+        scalar = objects.address_of(f"numpy:{objects.SCALAR}")
+        table.operation("box_scalar", register, slot, scalar, table.object(known.dtype))

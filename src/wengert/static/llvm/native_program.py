@@ -1,0 +1,433 @@
+"""A program of equations as a native program: steps over one frame.
+
+``Draft`` plans: which nest or library call computes what, where each value lies, what is written
+over what is dead. It holds no address, so that it can be kept on disk. ``load`` has the texts of
+the nests compiled and gives a ``NativeProgram``, which an entry can run. Layer: ``static``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf, prod
+from typing import Any
+
+import numpy as np
+
+from ...core.aval import Aval, aval_of
+from ...core.program import Atom, Equation, Literal, Program, Var
+from ...ops.arithmetic import copy
+from ...ops.shape import reshape
+from ..plan import inputs_of, nests
+from ..views import is_reduction, is_view, view_of
+from . import lowering
+from .calls import CALLS, OVER, WHY_NOT, Call
+from .machine import Code, compiled
+from .nest import Nest, copying
+from .objects import address_of
+from .runtime.execute import OPERANDS
+from .scalars import DTYPES, NotLowered
+from .steps import Address, Arena, Array, Layout, Operand, Place, Seen, Step, words
+
+CELL = 16  # bytes for a number without axes
+LONG_WORK = 50_000  # element operations; beyond, other threads may run meanwhile
+
+
+def why_not(eqn: Equation, strict: bool) -> str:
+    """Why ``eqn`` can't be machine code; empty if it can."""
+    name = eqn.primitive.name
+    return WHY_NOT[name](eqn, strict) if name in CALLS else lowering.why_not(eqn, strict)
+
+
+def stands_alone(eqn: Equation) -> bool:
+    """Whether an equation is a nest of its own."""
+    return is_reduction(eqn) or eqn.primitive.name in CALLS
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An argument or a result: its slot, what it looks like, and for a result the number of the
+    argument that it is written into, if any.
+    """
+
+    slot: int
+    known: Any
+    into: int | None = None
+
+
+@dataclass
+class NativeProgram:
+    """Machine code, ready to be run by an entry: see ``entry.py``.
+
+    Attributes:
+        steps: the address of the first step.
+        template: the frame as it starts; ``arena_slots`` hold offsets into the arena.
+        arena: bytes of that.
+        inputs, outputs: in order.
+        long: whether other threads should run meanwhile.
+        keep: what must stay alive.
+    """
+
+    steps: int
+    template: bytes
+    arena: int
+    arena_slots: tuple[int, ...]
+    inputs: tuple[Slot, ...]
+    outputs: tuple[Slot, ...]
+    long: bool
+    keep: list[Any] = field(default_factory=list)
+
+
+class Draft:
+    """Plans the steps of ``program``.
+
+    ``known``: of each of its variables a value, or what lies in memory as it does: the native
+    program is made for arguments of the same types and order in memory, and gives results of
+    theirs. ``into``: results, by number, that may be written into the memory of an argument.
+    Raises ``NotLowered`` where it can't be machine code.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        known: Mapping[Atom, Any],
+        strict: bool = False,
+        into: Mapping[int, int] | None = None,
+    ) -> None:
+        for atom in (*program.inputs, *(var for eqn in program.equations for var in eqn.outputs)):
+            _check_type(atom.aval, known[atom])
+        self.strict = strict
+        self.known = {atom: as_array(value) for atom, value in known.items()}
+        self.program = program = with_copies(program, self.known)
+        self.nests = nests(program, stands_alone)
+        self.arena, self.layout = Arena(), Layout()
+        self.steps: list[Step] = []
+        self.places: dict[Atom, Place] = {}
+        self.seen: dict[Atom, Seen] = {}
+        self.into = dict(into or {})
+        self.constants: list[Array] = []
+        self.scratched: list[tuple[int, int]] = []
+        self._find_uses()
+        self._arguments(known)
+        for number, nest in enumerate(self.nests):
+            self._nest(number, nest)
+        self._results(known)
+        sizes = (prod(eqn.outputs[0].aval.shape) for eqn in program.equations)
+        self.long = sum(sizes) >= LONG_WORK
+
+    # --- where values lie ------------------------------------------------------------------------
+
+    def _find_uses(self) -> None:
+        """``roots``: what each variable is a view of; ``last``: the nest that reads it last."""
+        self.roots: dict[Atom, Atom] = {}
+        self.last: dict[Atom, float] = {}
+        self.home: dict[Atom, int] = {}
+        for number, nest in enumerate(self.nests):
+            for eqn in nest:
+                if is_view(eqn):
+                    self.roots[eqn.outputs[0]] = self.root(eqn.inputs[0])
+                else:
+                    self.home.update(dict.fromkeys(eqn.outputs, number))
+            for atom in (*inputs_of(nest), *(a for e in nest for a in e.inputs)):
+                if not isinstance(atom, Literal):
+                    root = self.root(atom)
+                    if self.home.get(root, -1) != number:
+                        self.last[root] = number
+        self.last.update((self.root(atom), inf) for atom in self.program.outputs)
+
+    def root(self, atom: Atom) -> Atom:
+        """What ``atom`` is a view of, at last."""
+        return self.roots.get(atom, atom)
+
+    def _arguments(self, known: Mapping[Atom, Any]) -> None:
+        for number, var in enumerate(self.program.inputs):
+            number_in = not isinstance(known[var], np.ndarray)
+            place = self._cell() if number_in else Place("input", number)
+            self._enter(var, place)
+        for var, value in self.program.constants.items():
+            self.constants.append(np.asarray(value))
+            self._enter(var, Place("constant", len(self.constants) - 1))
+
+    def _cell(self) -> Place:
+        return Place("arena", self.arena.take(CELL))
+
+    def _enter(self, var: Atom, place: Place) -> None:
+        """Note that a value lies in memory."""
+        self.places[var] = place
+        self.seen[var] = Seen(var, 0, self.known[var])
+
+    def take(self, var: Var) -> Place:
+        """Memory for a value: a result's own, or a piece of the arena."""
+        known = self.known[var]
+        if var in self.program.outputs and known.ndim:
+            place = Place("output", self.program.outputs.index(var))
+        else:
+            place = Place("arena", self.arena.take(max(known.nbytes, CELL)))
+        return place
+
+    def _release(self, number: int) -> None:
+        """Take back the memory of what nothing reads after a nest."""
+        live = {self.places[var] for var in self.places if self.last.get(var, -1) > number}
+        for var, place in list(self.places.items()):
+            if self.last.get(var, -1) <= number and place.kind == "arena" and var in self.home:
+                del self.places[var]
+                if place not in live:
+                    live.add(place)  # two values in one place are given back once
+                    self.arena.give(place.number, max(self.known[var].nbytes, CELL))
+        for start, size in self.scratched:
+            self.arena.give(start, size)
+        self.scratched.clear()
+
+    def scratch(self, size: int) -> Operand:
+        """Memory for the nest that is being planned."""
+        self.scratched.append((self.arena.take(size), size))
+        return Operand(Place("arena", self.scratched[-1][0]))
+
+    def copied(self, source: Operand, view: Array, target: Operand, known: Array) -> Step:
+        """A step that copies what lies as ``view`` to what lies as ``known``."""
+        return copying(source, view, target, known, self.strict)
+
+    def compact(self, operand: Operand, view: Array) -> tuple[list[Step], Operand, Array]:
+        """A copy in C order for the nest that is being planned, and the steps that make it."""
+        known = np.empty(view.shape, view.dtype)
+        target = self.scratch(known.nbytes)
+        return [self.copied(operand, view, target, known)], target, known
+
+    # --- steps -----------------------------------------------------------------------------------
+
+    def _nest(self, number: int, nest: list[Equation]) -> None:
+        for eqn in nest:
+            if is_view(eqn):
+                self._look(eqn)
+        try:
+            call = CALLS.get(nest[-1].primitive.name)
+            if call is not None:
+                self.steps += self._call(number, call, nest[-1])
+            else:
+                self._map(number, nest)
+        except NotLowered as reason:
+            raise NotLowered(str(reason), reason.equation or nest[-1]) from None
+        self._release(number)
+
+    def _look(self, eqn: Equation) -> None:
+        """A view of what lies in memory."""
+        source, (var,) = eqn.inputs[0], eqn.outputs
+        known = self.seen.get(source)
+        if known is None or var in self.seen:
+            return
+        view = view_of(eqn, known.view)
+        if view is None:
+            raise NotLowered("it copies", eqn)
+        offset = view.ctypes.data - known.view.ctypes.data if view.size else 0
+        self.seen[var] = Seen(known.base, known.offset + offset, view)
+
+    def _call(self, number: int, call: Call, eqn: Equation) -> Iterator[Step]:
+        operands = [self._operand_of(atom) for atom in eqn.inputs]
+        over = OVER.get(eqn.primitive.name)
+        if over is not None:
+            self._write_over_input(number, eqn, over)
+        for var in eqn.outputs:
+            if var not in self.places:
+                self.places[var] = self.take(var)
+            self._enter(var, self.places[var])
+        results = [(Operand(self.places[var]), self.known[var]) for var in eqn.outputs]
+        yield from call(eqn, operands, results, self)
+
+    def _operand_of(self, atom: Atom) -> tuple[Operand, Array]:
+        if isinstance(atom, Literal):
+            value = np.asarray(atom.value, atom.aval.dtype)
+            self.constants.append(value)
+            return Operand(Place("constant", len(self.constants) - 1)), value
+        one = self.seen[atom]
+        return Operand(self.places[one.base], one.offset), one.view
+
+    def _map(self, number: int, nest: list[Equation]) -> None:
+        made = [eqn.outputs[0] for eqn in nest if not is_view(eqn)]
+        stored = [var for var in made if self.last.get(var, -1) > number]
+        if not stored:
+            return  # dead code
+        if not is_reduction(nest[-1]):
+            self._write_over(number, nest, stored)
+        for var in stored:
+            if var not in self.places:
+                self.places[var] = self.take(var)
+        homes = {var: self.known[var] for var in stored}
+        step = Nest(nest, self.seen, homes, self._where, self.strict).step()
+        self.steps.append(step)
+        for var in stored:
+            self._enter(var, self.places[var])
+
+    def _where(self, var: Atom) -> Operand:
+        return Operand(self.places[var])
+
+    def _write_over_input(self, number: int, eqn: Equation, over: int) -> None:
+        """Let the result of a call lie where input ``over`` lies, if that dies here."""
+        atom, (made,) = eqn.inputs[over], eqn.outputs
+        if atom not in self.seen or made in self.program.outputs:
+            return
+        one = self.seen[atom]
+        others = [a for i, a in enumerate(eqn.inputs) if i != over and a in self.seen]
+        if (
+            self._dies(number, one.base)
+            and _alike(one, self.known[made])
+            and all(self.places[self.seen[a].base] != self.places[one.base] for a in others)
+        ):
+            self.places[made] = self.places[one.base]
+
+    def _dies(self, number: int, base: Atom) -> bool:
+        """Whether a value that was made here is read for the last time."""
+        own = self.places[base].kind == "arena" and base in self.home
+        return own and self.last.get(base, -1) <= number
+
+    def _write_over(self, number: int, nest: list[Equation], stored: list[Var]) -> None:
+        """Let results lie where something lies that dies here, element by element."""
+        made = {var for eqn in nest for var in eqn.outputs}
+        read: dict[Atom, list[Seen]] = {}
+        for eqn in nest:
+            for atom in eqn.inputs:
+                if atom in self.seen and not (is_view(eqn) and eqn.outputs[0] in self.seen):
+                    one = self.seen[atom]
+                    read.setdefault(one.base, []).append(one)
+        for var in stored:
+            want = self.known[var]
+            if not want.ndim or var in self.program.outputs:
+                continue
+            for base, ways in read.items():
+                place = self.places[base]
+                if (
+                    self._dies(number, base)
+                    and base not in made
+                    and all(_alike(one, want) for one in ways)
+                    and self.known[base].nbytes == want.nbytes
+                    and place not in [self.places.get(other) for other in stored]
+                ):
+                    self.places[var] = place
+                    break
+
+    def _results(self, known: Mapping[Atom, Any]) -> None:
+        self.outputs = [(self.places[var], known[var], None) for var in self.program.outputs]
+        self.inputs = [(self.places[var], known[var]) for var in self.program.inputs]
+
+
+def with_copies(program: Program, known: dict[Atom, Array]) -> Program:
+    """The program with a copy before each reshape that can't be a view; ``known`` gets the copies'
+    stand-ins.
+    """
+    equations: list[Equation] = []
+    for eqn in program.equations:
+        source = eqn.inputs[0] if eqn.inputs else None
+        if eqn.primitive is reshape and isinstance(source, Var):
+            if view_of(eqn, known[source]) is None:
+                made = Var(source.aval)
+                known[made] = np.empty(source.aval.shape, source.aval.dtype)
+                equations.append(Equation(copy, (source,), (made,), {}, eqn.source))
+                eqn = Equation(reshape, (made,), eqn.outputs, eqn.params, eqn.source)
+        equations.append(eqn)
+    return replace(program, equations=tuple(equations))
+
+
+def _alike(one: Seen, want: Array) -> bool:
+    view = one.view
+    return (
+        one.offset == 0
+        and view.shape == want.shape
+        and view.nbytes == want.nbytes
+        and view.strides == want.strides
+        and view.itemsize == want.itemsize
+    )
+
+
+def as_array(value: Any) -> Array:
+    """A number as an array without axes, of the dtype that it has in memory."""
+    return value if isinstance(value, np.ndarray) else np.empty((), aval_of(value).dtype)
+
+
+def _check_type(expected: Aval, value: Any) -> None:
+    """Lengths that follow from values may be others than those recorded."""
+    got = aval_of(value)
+    if (expected.shape, expected.dtype) != (got.shape, got.dtype):
+        raise NotLowered(f"{got} where {expected} was recorded")
+    if got.dtype not in DTYPES or not got.dtype.isnative:
+        raise NotLowered(f"machine code knows no {got.dtype}")
+    if isinstance(value, np.ndarray) and (type(value) is not np.ndarray or not value.flags.aligned):
+        raise NotLowered("an array of another type, or not aligned")
+
+
+# --- from drafts to machine code ------------------------------------------------------------------
+
+
+def load(drafts: Sequence[Draft]) -> list[NativeProgram]:
+    """Native programs: all their nests are compiled together."""
+    texts = dict.fromkeys(text for draft in drafts for text in _texts(draft.steps))
+    codes = dict(zip(texts, compiled(list(texts)), strict=True))
+    return [_Loader(draft, codes).program() for draft in drafts]
+
+
+def _texts(steps: Sequence[Step]) -> Iterator[str]:
+    for step in steps:
+        if not step.runtime:
+            yield step.code
+        for inner in step.inner:
+            yield from _texts(inner)
+
+
+class _Loader:
+    """Fills in the addresses."""
+
+    def __init__(self, draft: Draft, codes: Mapping[str, tuple[Code, int]]) -> None:
+        self.draft, self.codes = draft, codes
+        self.keep: list[Any] = [codes[text][0] for text in _texts(draft.steps)]
+
+    def program(self) -> NativeProgram:
+        """The program."""
+        draft, slot = self.draft, self.draft.layout.slot
+        inputs = tuple(Slot(slot(place), known) for place, known in draft.inputs)
+        outputs = tuple(Slot(slot(place), known, into) for place, known, into in draft.outputs)
+        steps = self._block(draft.steps)
+        template, arena_slots = self._template()
+        return NativeProgram(
+            steps,
+            template,
+            draft.arena.size,
+            arena_slots,
+            inputs,
+            outputs,
+            draft.long,
+            self.keep,
+        )
+
+    def _block(self, steps: Sequence[Step]) -> int:
+        """The address of steps, one after another."""
+        content = ctypes.create_string_buffer(b"".join(map(self._record, steps)) + bytes(8))
+        self.keep.append(content)
+        return ctypes.addressof(content)
+
+    def _record(self, step: Step) -> bytes:
+        slot = self.draft.layout.slot
+        inner = [self._block(steps) for steps in step.inner]
+        body = b"".join(struct.pack("2q", slot(base), offset) for base, offset in step.operands)
+        body += words([*step.params, *inner])
+        function = address_of(f"runtime:{step.code}") if step.runtime else self.codes[step.code][1]
+        head = struct.pack("5q", function, OPERANDS + len(body), 0, step.extent, step.grain)
+        return head + body
+
+    def _template(self) -> tuple[bytes, tuple[int, ...]]:
+        slots = self.draft.layout.slots
+        values = [0] * len(slots)
+        for base, number in slots.items():
+            if isinstance(base, Address):
+                values[number] = address_of(base.name)
+            elif base.kind == "constant":
+                array = self.draft.constants[base.number]
+                self.keep.append(array)
+                values[number] = array.ctypes.data
+            elif base.kind == "arena":
+                values[number] = base.number
+        arena = tuple(
+            number
+            for base, number in slots.items()
+            if isinstance(base, Place) and base.kind == "arena"
+        )
+        return struct.pack(f"{len(values)}q", *values), arena

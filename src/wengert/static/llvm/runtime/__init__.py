@@ -1,0 +1,1 @@
+"""What every compiled program needs while it runs, written in the language of ``lowlevel.py``."""

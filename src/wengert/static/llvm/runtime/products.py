@@ -1,0 +1,145 @@
+"""Products of stacks of matrices: NumPy's BLAS by pointer, and plain loops for what it has not.
+
+Each function takes a stack of up to two axes; its parameters say how the matrices lie. Layer:
+``static``.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from ..lowlevel import bits, call, cast, f64, i32, i64, load, low, ptr, store, typed
+from .execute import DONE, OPERANDS, operand
+
+real: TypeAlias = float
+ROWS, COLUMNS, NO, TURNED = 101, 102, 111, 112  # CBLAS's names
+
+
+@low
+def word(step: ptr, operands: i64, number: i64) -> i64:
+    """A parameter of a step with so many operands."""
+    return load(i64, step + (OPERANDS + 16 * operands), 8 * number)
+
+
+@low
+def stacked(step: ptr, operands: i64, first: i64, which: i64, number: i64) -> i64:
+    """The offset of the matrices of operand ``which`` of three, by their number in the stack.
+
+    Parameters from ``first`` on: the length of the inner axis, then two strides an operand.
+    """
+    inner = word(step, operands, first)
+    outer_stride = word(step, operands, first + 1 + 2 * which)
+    inner_stride = word(step, operands, first + 2 + 2 * which)
+    return number // inner * outer_stride + number % inner * inner_stride
+
+
+def _gemm(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
+    """C = alpha A B + beta C. Operands: A, B, C, cblas_?gemm. Parameters: m, n, k, whether A and B
+    are turned, their leading dimensions and that of C, alpha and beta as doubles, then the stack.
+    """
+    a = operand(frame, step, 0)
+    b = operand(frame, step, 1)
+    c = operand(frame, step, 2)
+    function = operand(frame, step, 3)
+    m = word(step, 4, 0)
+    n = word(step, 4, 1)
+    k = word(step, 4, 2)
+    turn_a = cast(i32, word(step, 4, 3))
+    turn_b = cast(i32, word(step, 4, 4))
+    lda = word(step, 4, 5)
+    ldb = word(step, 4, 6)
+    ldc = word(step, 4, 7)
+    alpha = cast(real, bits(f64, word(step, 4, 8)))
+    beta = cast(real, bits(f64, word(step, 4, 9)))
+    rows = cast(i32, ROWS)
+    for i in range(low, high):
+        at_a = a + stacked(step, 4, 10, 0, i)
+        at_b = b + stacked(step, 4, 10, 1, i)
+        at_c = c + stacked(step, 4, 10, 2, i)
+        call(
+            None, function, rows, turn_a, turn_b, m, n, k, alpha, at_a, lda, at_b, ldb, beta,
+            at_c, ldc,
+        )  # fmt: skip
+    return DONE
+
+
+def _gemv(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
+    """y = Mᵀ x, the matrix with ``rows`` rows as BLAS has it. Operands: M, x, y, cblas_?gemv.
+    Parameters: the order, rows, columns, leading dimension, steps of x and y, then the stack.
+    """
+    a = operand(frame, step, 0)
+    x = operand(frame, step, 1)
+    y = operand(frame, step, 2)
+    function = operand(frame, step, 3)
+    order = cast(i32, word(step, 4, 0))
+    rows = word(step, 4, 1)
+    columns = word(step, 4, 2)
+    lda = word(step, 4, 3)
+    step_x = word(step, 4, 4)
+    step_y = word(step, 4, 5)
+    turned = cast(i32, TURNED)
+    one = cast(real, 1)
+    zero = cast(real, 0)
+    for i in range(low, high):
+        at_a = a + stacked(step, 4, 6, 0, i)
+        at_x = x + stacked(step, 4, 6, 1, i)
+        at_y = y + stacked(step, 4, 6, 2, i)
+        call(
+            None, function, order, turned, rows, columns, one, at_a, lda, at_x, step_x, zero,
+            at_y, step_y,
+        )  # fmt: skip
+    return DONE
+
+
+def _dot(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
+    """z = x · y. Operands: x, y, z, cblas_?dot. Parameters: the length, steps of x and y, then the
+    stack.
+    """
+    x = operand(frame, step, 0)
+    y = operand(frame, step, 1)
+    z = operand(frame, step, 2)
+    function = operand(frame, step, 3)
+    count = word(step, 4, 0)
+    step_x = word(step, 4, 1)
+    step_y = word(step, 4, 2)
+    for i in range(low, high):
+        at_x = x + stacked(step, 4, 3, 0, i)
+        at_y = y + stacked(step, 4, 3, 1, i)
+        total = call(real, function, count, at_x, step_x, at_y, step_y)
+        store(real, total, z + stacked(step, 4, 3, 2, i))
+    return DONE
+
+
+def _loops(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
+    """C = A B by three loops, in NumPy's order. Operands: A, B, C. Parameters: m, n, k, the strides
+    of the three in bytes, then the stack.
+    """
+    m = word(step, 3, 0)
+    n = word(step, 3, 1)
+    k = word(step, 3, 2)
+    row_a = word(step, 3, 3)
+    column_a = word(step, 3, 4)
+    row_b = word(step, 3, 5)
+    column_b = word(step, 3, 6)
+    row_c = word(step, 3, 7)
+    column_c = word(step, 3, 8)
+    for number in range(low, high):
+        a = operand(frame, step, 0) + stacked(step, 3, 9, 0, number)
+        b = operand(frame, step, 1) + stacked(step, 3, 9, 1, number)
+        c = operand(frame, step, 2) + stacked(step, 3, 9, 2, number)
+        for i in range(m):
+            for j in range(n):
+                total = cast(real, 0)
+                for p in range(k):
+                    left = load(real, a, i * row_a + p * column_a)
+                    total += left * load(real, b, p * row_b + j * column_b)
+                store(real, total, c, i * row_c + j * column_c)
+    return DONE
+
+
+gemm_f32, gemm_f64 = typed(_gemm, real="f32"), typed(_gemm, real="f64")
+gemv_f32, gemv_f64 = typed(_gemv, real="f32"), typed(_gemv, real="f64")
+dot_f32, dot_f64 = typed(_dot, real="f32"), typed(_dot, real="f64")
+loops_f32, loops_f64 = typed(_loops, real="f32"), typed(_loops, real="f64")
+loops_i8, loops_i16 = typed(_loops, real="i8"), typed(_loops, real="i16")
+loops_i32, loops_i64 = typed(_loops, real="i32"), typed(_loops, real="i64")

@@ -1,0 +1,159 @@
+"""The table of an entry: what the runtime's ``entry`` does for one program, as words.
+
+Written operation by operation; ``runtime/entry.py`` says what the words mean. A table holds
+addresses of objects of this process, which it keeps alive. Layer: ``static``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from . import machine
+from .lowlevel import PREFIX, Low, translated
+from .native_program import NativeProgram
+from .runtime import entry as words
+
+FASTCALL = 0x80 | 0x02  # METH_FASTCALL with keywords
+MODULES = ("checks", "results")  # of the runtime: those with operations
+LINE = 64  # bytes: what the arena is aligned to
+Builtin = Callable[..., Any]
+
+
+class Method(ctypes.Structure):
+    """CPython's ``PyMethodDef``."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+@cache
+def operations() -> dict[str, int]:
+    """The address of each function that an entry may call, and of ``entry`` itself."""
+    found = {"entry": words.entry}
+    for name in MODULES:
+        module = import_module(f"{__package__}.runtime.{name}")
+        found.update((k, v) for k, v in vars(module).items() if isinstance(v, Low))
+    code = machine.library(translated(found.values()))
+    _CODE.append(code)
+    return {name: code.address(PREFIX + name) for name in found}
+
+
+_CODE: list[Any] = []  # kept as long as the process
+
+
+class Table:
+    """Writes the table for ``program``, called with ``count`` arguments and keywords ``names``.
+
+    The arguments stand in the first registers; ``register`` and ``owner`` give out others.
+    """
+
+    def __init__(self, program: NativeProgram, count: int, names: Sequence[str] = ()) -> None:
+        self.program, self.count, self.names = program, count, tuple(names)
+        self.frame = words.HEAD
+        self.first = self.frame + len(program.template)
+        self.registers = count + len(self.names)
+        self.owned: list[int] = []
+        self.records: list[bytes] = []
+        self.keep: list[Any] = [program]
+
+    # --- places in the memory of a call ----------------------------------------------------------
+
+    def argument(self, number: int) -> int:
+        """The register of an argument, as an offset."""
+        return self.first + 8 * number
+
+    def register(self) -> int:
+        """A register that borrows what it holds."""
+        self.registers += 1
+        return self.argument(self.registers - 1)
+
+    def owner(self) -> int:
+        """A register that owns what it holds."""
+        self.owned.append(self.register())
+        return self.owned[-1]
+
+    def slot(self, number: int) -> int:
+        """A slot of the program's frame, as an offset."""
+        return self.frame + 8 * number
+
+    # --- words -----------------------------------------------------------------------------------
+
+    def object(self, value: Any) -> int:
+        """The address of an object, which is kept alive."""
+        self.keep.append(value)
+        return id(value)
+
+    def operation(self, name: str, *operands: int) -> None:
+        """Write an operation."""
+        size = words.FIRST + 8 * len(operands)
+        head = struct.pack("2q", operations()[name], size)
+        self.records.append(head + b"".join(_word(one) for one in operands))
+
+    def builtin(self, name: str, fallback: Builtin) -> Builtin:
+        """The builtin; ``fallback`` is called with the same arguments where an operation misses."""
+        content = np.frombuffer(b"".join(self.records) + bytes(8), np.uint8)
+        make = Memory(self)
+        table = np.zeros(words.TABLE_SIZE // 8 + len(self.owned), np.int64)
+        self._enter(table, words.OPERATIONS, content.ctypes.data)
+        self._enter(table, words.MAKE, self.object(make))
+        self._enter(table, words.FALLBACK, self.object(fallback))
+        self._enter(table, words.COUNT, self.count)
+        self._enter(table, words.NAMES, self.object(self.names) if self.names else 0)
+        self._enter(table, words.OWNED, len(self.owned))
+        self._enter(table, words.REGISTERS, self.first)
+        table[words.TABLE_SIZE // 8 :] = self.owned
+        method = Method(name.encode(), operations()["entry"], FASTCALL, None)
+        new = ctypes.pythonapi.PyCFunction_NewEx
+        new.restype, new.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+        held = (table, method, content, self.keep)
+        made: Builtin = new(ctypes.addressof(method), held, None)
+        return made
+
+    @staticmethod
+    def _enter(table: Any, offset: int, value: int) -> None:
+        table[offset // 8] = value
+
+    @property
+    def size(self) -> int:
+        """Bytes of the memory of a call before the arena."""
+        return self.argument(self.registers)
+
+
+class Memory:
+    """Makes the memory of a call, when one more is needed, and keeps it: ``make()`` is its address.
+    """
+
+    def __init__(self, table: Table) -> None:
+        program = table.program
+        self.frame, self.head = program.template, table.frame
+        self.arena = -(-table.size // LINE) * LINE  # where it begins
+        self.slots, self.bytes = program.arena_slots, self.arena + program.arena
+        self.made: list[Any] = []
+
+    def __call__(self) -> int:
+        block = np.empty(self.bytes + LINE, np.uint8)
+        start = -block.ctypes.data % LINE
+        memory = block[start:]
+        memory[: self.arena] = 0
+        address = memory.ctypes.data
+        memory[self.head : self.head + len(self.frame)] = np.frombuffer(self.frame, np.uint8)
+        frame = memory[self.head : self.head + len(self.frame)].view(np.int64)
+        for slot in self.slots:
+            frame[slot] += address + self.arena
+        self.made.append(block)
+        return int(address)
+
+
+def _word(value: int) -> bytes:
+    return struct.pack("q" if value < 0 else "Q", value)
