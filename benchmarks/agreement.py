@@ -17,6 +17,8 @@ def plain(value: Any) -> NDArray[Any]:
     """Return the numbers in `value`, which may belong to any of the libraries measured."""
     if isinstance(value, np.ndarray | np.generic | float | int):
         return np.asarray(value)
+    if hasattr(value, "block_until_ready"):  # JAX
+        return np.asarray(value)
     if hasattr(value, "detach"):  # PyTorch and wengert
         return np.asarray(value.detach().numpy())
     if hasattr(value, "_value"):  # a box of autograd

@@ -26,6 +26,7 @@ Status = Literal["ok", "not installed", "error", "disagrees"]
 Progress = Callable[[str], None]
 
 SUBJECT = "wengert"
+OWN_POOLS = ("torch", "jax")
 MAXIMUM_CALLS = 10_000_000
 
 # Idle workers of OpenBLAS spin for 0.11 s, those of PyTorch for 0.01 s, and slow down whoever runs
@@ -43,26 +44,36 @@ class Runner:
     `loop` does the work once for each input it draws, so that the loop itself is part of what a
     contender writes and a short operation is not hidden under a function call. `inputs` are drawn
     in rotation. `results` are what must agree with the other contenders; None stands for other
-    work, measured for scale only (the function without its derivative).
+    work, measured for scale only (the function without its derivative). `note` is a remark for the
+    table.
     """
 
     loop: Callable[[Iterable[Any]], None]
     inputs: Sequence[Any]
     results: list[NDArray[Any]] | None
+    note: str = ""
+
+
+Start = Callable[[], tuple[Callable[..., Any], Sequence[tuple[Any, ...]]]]
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One row of a benchmark: `label` says what is run, `library` is what must be importable."""
+    """One row of a benchmark: `label` says what is run, `library` is what must be importable.
+
+    `start` gives the call and its inputs, nothing being called or compiled yet: for those whose
+    compile time and memory are measured too.
+    """
 
     library: str
     label: str
     build: Callable[[], Runner]
+    start: Start | None = None
 
     @property
     def pool(self) -> str:
-        """The thread pool that does its products: PyTorch's own, or that of NumPy's BLAS."""
-        return "torch" if self.library == "torch" else "blas"
+        """The thread pool that does its products: the library's own, or that of NumPy's BLAS."""
+        return self.library if self.library in OWN_POOLS else "blas"
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one contender: seconds a call, one sample a round."""
+    """What came of one contender: seconds a call, one sample a round; `message`: a remark, or why
+    there are none.
+    """
 
     library: str
     label: str
@@ -190,8 +203,8 @@ def measure(benchmark: Benchmark, settings: Settings, progress: Progress) -> Out
     _time(benchmark, settings, entrants, rows, progress)
     for entrant in entrants:
         made = entrant.contender
-        samples = np.array(entrant.samples)
-        rows[made.label] = Row(made.library, made.label, "ok", calls=entrant.calls, samples=samples)
+        samples, note = np.array(entrant.samples), entrant.runner.note
+        rows[made.label] = Row(made.library, made.label, "ok", note, entrant.calls, samples)
     return Outcome(benchmark, tuple(rows[c.label] for c in benchmark.contenders))
 
 

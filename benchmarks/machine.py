@@ -16,7 +16,7 @@ try:
 except ModuleNotFoundError:  # thread counts of BLAS then stay as they are, and unknown
     threadpoolctl = None
 
-LIBRARIES = ("wengert", "numpy", "scipy", "torch", "autograd", "mygrad")
+LIBRARIES = ("wengert", "numpy", "scipy", "torch", "jax", "autograd", "mygrad")
 MESSAGE_LENGTH = 160
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,23 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.harness import Outcome, Row, Spread, spread
-from benchmarks.targets import Verdict
+from benchmarks.targets import RATIOS, Verdict
 
 ROW_HEADER = ("", "median a call", "rounds 10-90 %", "relative to wengert", "10-90 %")
 TARGET_HEADER = ("target", "against", "limit", "measured", "10-90 %", "")
 
 Cells = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One more table of a run: `data` is what it says, for the JSON."""
+
+    name: str
+    title: str
+    header: Cells
+    lines: Sequence[Cells]
+    data: Any
 
 
 def duration(seconds: float) -> str:
@@ -36,23 +48,26 @@ def row_cells(row: Row, reference: Row | None) -> Cells:
     """Return one line of a benchmark's table."""
     if row.status != "ok":
         return (row.label, row.status, row.message, "", "")
+    label = f"{row.label} ({row.message})" if row.message else row.label
     times = spread(row.samples)
     if reference is None:
-        return (row.label, duration(times.median), _range(times), "", "")
+        return (label, duration(times.median), _range(times), "", "")
     ratio = spread(row.samples / reference.samples)
     around = f"{ratio.low:.2f} - {ratio.high:.2f}"
-    return (row.label, duration(times.median), _range(times), f"{ratio.median:.2f} x", around)
+    return (label, duration(times.median), _range(times), f"{ratio.median:.2f} x", around)
 
 
 def verdict_cells(verdict: Verdict) -> Cells:
     """Return one line of the table of targets."""
     target, measured = verdict.target, verdict.measured
-    ratio = target.kind == "ratio"
 
     def shown(value: float) -> str:
-        return f"{value:.2f} x" if ratio else f"{'+' if value >= 0 else ''}{duration(value)}"
+        if target.kind in RATIOS:
+            return f"{value:.2f} x"
+        sign = "+" if target.kind == "difference" and value >= 0 else ""
+        return f"{sign}{duration(value)}"
 
-    limit = f"at most {shown(target.limit)}"
+    limit = f"{'at least' if target.kind == 'speed' else 'at most'} {shown(target.limit)}"
     if target.wanted is not None:
         limit += f", wanted {shown(target.wanted)}"
     if measured is None:
@@ -74,6 +89,11 @@ def print_targets(verdicts: Sequence[Verdict], console: Console) -> None:
         console.print(_table("targets", TARGET_HEADER, lines))
 
 
+def print_section(section: Section, console: Console) -> None:
+    """Print one more table."""
+    console.print(_table(section.title, section.header, section.lines))
+
+
 def _table(title: str, header: Cells, lines: Sequence[Cells]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE)
     for number, name in enumerate(header):
@@ -89,6 +109,7 @@ def write(
     facts: dict[str, Any],
     outcomes: Sequence[Outcome],
     verdicts: Sequence[Verdict],
+    sections: Sequence[Section] = (),
 ) -> tuple[Path, Path]:
     """Write `name`.json and `name`.md and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,9 +118,10 @@ def write(
         **facts,
         "benchmarks": [_outcome_data(outcome) for outcome in outcomes],
         "targets": [_verdict_data(verdict) for verdict in verdicts],
+        **{section.name: section.data for section in sections},
     }
     data.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    page.write_text(_markdown(facts, outcomes, verdicts), encoding="utf-8")
+    page.write_text(_markdown(facts, outcomes, verdicts, sections), encoding="utf-8")
     return data, page
 
 
@@ -124,6 +146,8 @@ def _row_data(row: Row, reference: Row | None) -> dict[str, Any]:
     data: dict[str, Any] = {"library": row.library, "label": row.label, "status": row.status}
     if row.status != "ok":
         return {**data, "message": row.message}
+    if row.message:
+        data["note"] = row.message
     data |= {"rounds": len(row.samples), "calls_a_sample": row.calls}
     data["seconds"] = _spread_data(spread(row.samples))
     if reference is not None:
@@ -146,7 +170,10 @@ def _verdict_data(verdict: Verdict) -> dict[str, Any]:
 
 
 def _markdown(
-    facts: dict[str, Any], outcomes: Sequence[Outcome], verdicts: Sequence[Verdict]
+    facts: dict[str, Any],
+    outcomes: Sequence[Outcome],
+    verdicts: Sequence[Verdict],
+    sections: Sequence[Section],
 ) -> str:
     machine, settings = facts["machine"], facts["settings"]
     versions = (f"{name} {v or 'not installed'}" for name, v in facts["versions"].items())
@@ -157,6 +184,8 @@ def _markdown(
         f"{', '.join(versions)}.\n",
         "How to read this: [README](../README.md).\n",
     ]
+    for section in sections:
+        parts.append(f"## {section.title}\n\n" + _markdown_table(section.header, section.lines))
     if verdicts:
         lines = [verdict_cells(verdict) for verdict in verdicts]
         parts.append("## Targets\n\n" + _markdown_table(TARGET_HEADER, lines))

@@ -1,9 +1,11 @@
-"""What every test run has: random seeds, hypothesis profiles, the ledger of skips.
+"""What every test run has: random seeds, hypothesis profiles, a cache of machine code, the ledger
+of skips.
 
 A test that is skipped, or expected to fail, proves nothing. Each needs an entry in ``skips.toml``
 with its reason; without one it fails. Their number is printed at the end of a run and capped there.
 """
 
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -80,6 +82,17 @@ LEDGER_KEY = pytest.StashKey[Ledger]()
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEDGER_KEY] = ledger = Ledger.read(LEDGER)
     config.pluginmanager.register(Recorder(ledger), "skips")
+    if not hasattr(config, "workerinput"):
+        use_empty_cache(config)
+
+
+def use_empty_cache(config: pytest.Config) -> None:
+    """Machine code is kept for this run only, which its processes share; the user's is let be."""
+    folder = tempfile.TemporaryDirectory(prefix="wengert-cache-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    patch.setenv("WENGERT_CACHE", folder.name)
 
 
 class Recorder:

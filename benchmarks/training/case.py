@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,15 +62,31 @@ class Case:
         return examples, rng.random((self.batch, self.sizes[-1]), dtype=np.float32)
 
 
+class Problem(Protocol):
+    """Something to train: a `Case`, or another network."""
+
+    @property
+    def initial(self) -> list[Array]:
+        """The parameters at the start."""
+
+    @property
+    def batches(self) -> list[tuple[Array, Array]]:
+        """`BATCHES` pairs of examples and labels."""
+
+
 class Trainer(Protocol):
     """A network of one library in the middle of its training."""
 
     @property
     def parameters(self) -> list[Any]:
-        """Weights and biases, in the order of `Case.initial`."""
+        """The parameters now, in the order of `Problem.initial`."""
 
     def step(self, examples: Any, labels: Any) -> Any:
         """Go forward, backward, change the parameters; return the loss before the change."""
+
+
+Batches = list[tuple[Any, Any]]
+P = TypeVar("P", bound=Problem)
 
 
 def unchanged(batch: tuple[Array, Array]) -> tuple[Any, Any]:
@@ -78,12 +94,23 @@ def unchanged(batch: tuple[Array, Array]) -> tuple[Any, Any]:
     return batch
 
 
+def ready(step: Callable[..., Any], batches: Batches) -> str:
+    """Return no remark: for steps that need no preparation."""
+    return ""
+
+
 def training_runner(
-    case: Case,
-    start: Callable[[Case], Trainer],
+    case: P,
+    start: Callable[[P], Trainer],
     convert: Callable[[tuple[Array, Array]], tuple[Any, Any]] = unchanged,
+    prepare: Callable[[Callable[..., Any], Batches], str] = ready,
+    wait: Callable[[Any], object] | None = None,
 ) -> Runner:
-    """Return the runner of a trainer; losses and changes of the parameters must agree."""
+    """Return the runner of a trainer; losses and changes of the parameters must agree.
+
+    `prepare` is called with the step that is timed before that, and gives the remark in the table;
+    `wait` with the last loss of a sample, where steps run on after they have returned.
+    """
     batches = [convert(batch) for batch in case.batches]
     trial = start(case)
     steps = [batches[number % BATCHES] for number in range(COMPARED_STEPS)]
@@ -92,9 +119,13 @@ def training_runner(
     if any(change.dtype != np.float32 for change in changes):
         raise TypeError("parameters are not float32")
     step = start(case).step
+    note = prepare(step, batches)
 
     def loop(drawn: Iterable[tuple[Any, Any]]) -> None:
+        loss = None
         for examples, labels in drawn:
-            step(examples, labels)
+            loss = step(examples, labels)
+        if wait is not None:
+            wait(loss)
 
-    return Runner(loop, batches, [losses, *changes])
+    return Runner(loop, batches, [losses, *changes], note)

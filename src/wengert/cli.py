@@ -1,4 +1,5 @@
-"""The command ``wengert``: ``trace``, ``epsilon``, ``compare``, ``train``, ``graphs``, ``demo``.
+"""The command ``wengert``: ``trace``, ``epsilon``, ``compare``, ``train``, ``graphs``, ``cache``,
+``demo``.
 
 A mistake gives one short message on stderr and a non-zero status, never a traceback. Layer: on top
 of everything; what a subcommand needs is imported when it is called.
@@ -35,6 +36,7 @@ COMMANDS = {
     "compare": Command(".compare", "hand-coded, numerical, forward and reverse mode side by side"),
     "train": Command(".train", "train a network on real handwritten digits"),
     "graphs": Command(".graphs", "the lives of a dynamic and of a static graph, phase by phase"),
+    "cache": Command(".cli", "the machine code that is kept on disk: show it, clear it"),
     "demo": Command(".demo", "all of it in about two minutes: lists, comparison, training"),
 }
 
@@ -236,5 +238,34 @@ def _epsilon(args: argparse.Namespace) -> int:
     return 0
 
 
-ARGUMENTS = {"trace": _trace_arguments, "epsilon": _epsilon_arguments}
-RUN = {"trace": _trace, "epsilon": _epsilon}
+# --- cache ---------------------------------------------------------------------------------------
+
+
+def _cache_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("show", "clear"),
+        default="show",
+        help="show: folder, entries, size, bound; clear: remove the entries; default: show",
+    )
+
+
+def _cache(args: argparse.Namespace) -> int:
+    from .static.llvm import cache
+
+    if args.action == "clear":
+        print(f"removed   {cache.clear()}")
+    state = cache.state()
+    if not state.folder:
+        print("the cache is off: WENGERT_CACHE is empty or 0, or there is no home directory")
+        return 0
+    print(f"folder    {state.folder}{'' if state.usable else ' (cannot be used)'}")
+    print(f"entries   {state.entries}")
+    size, bound = state.size / cache.MEGABYTE, state.bound / cache.MEGABYTE
+    print(f"size      {size:.1f} MB of at most {bound:.0f} MB")
+    return 0
+
+
+ARGUMENTS = {"trace": _trace_arguments, "epsilon": _epsilon_arguments, "cache": _cache_arguments}
+RUN = {"trace": _trace, "epsilon": _epsilon, "cache": _cache}

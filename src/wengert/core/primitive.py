@@ -128,7 +128,9 @@ class Primitive:
     ``donate=True`` and then writes into its first argument instead of a copy of it. lower: ``(e,
     *xs, **params) -> y`` for one element, written with the emitter ``e`` of machine code; a
     primitive with a ``ufunc`` gets ``xs`` in the dtypes of NumPy's loop, any other as they are; a
-    reduction gets what it has so far and the next element.
+    reduction gets what it has so far and the next element. expand: ``(*xs, **params) -> y``, the
+    same in simpler operations, of which machine code is made where ``lower`` is not there; its last
+    bits may be others.
     samples: ``rng -> [(args, params), …]`` for the generated tests, where the domain in ``doc``
     does not say it all.
     """
@@ -154,6 +156,7 @@ class Primitive:
     fresh: bool = False
     donates: bool = False
     lower: Callable[..., Any] | NoLowering = NOT_LOWERED
+    expand: Callable[..., Any] | None = None
     samples: Callable[..., Any] | None = None
     notation: str = ""
     extra: dict[str, Any] = field(default_factory=dict)

@@ -65,6 +65,11 @@ def _softmax_value(x: Any, axis: int = -1) -> Any:
     return e
 
 
+def _softmax_expanded(x: Any, axis: int = -1) -> Any:
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
 def _softmax_push(y: Any, dx: Any, axis: int) -> Any:
     """p · (dx - Σ p dx): the Jacobian diag(p) - p pᵀ, which is its own transpose."""
     weighted = y * dx
@@ -90,6 +95,7 @@ def _float_infer(x: Aval, **params: Any) -> Aval:
 softmax: Primitive = general(
     name="softmax",
     value=_softmax_value,
+    expand=_softmax_expanded,
     jvp=lambda y, xs, dxs, params: _softmax_push(y, dxs[0], params.get("axis", -1)),
     pull=lambda i, gy, node, masked: fit(
         _softmax_push(node.saved[1], gy, node.params.get("axis", -1)), node.parents[0]
@@ -117,6 +123,11 @@ def _log_softmax_value(x: Any, axis: int = -1) -> Any:
     return shifted
 
 
+def _log_softmax_expanded(x: Any, axis: int = -1) -> Any:
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
 def _log_softmax_jvp(y: Any, xs: Any, dxs: Any, params: dict[str, Any]) -> Any:
     (dx,) = dxs
     return dx - np.sum(np.exp(y) * dx, axis=params.get("axis", -1), keepdims=True)
@@ -130,6 +141,7 @@ def _log_softmax_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
 log_softmax: Primitive = general(
     name="log_softmax",
     value=_log_softmax_value,
+    expand=_log_softmax_expanded,
     jvp=_log_softmax_jvp,
     pull=_log_softmax_pull,
     reads=(frozenset({1}),),

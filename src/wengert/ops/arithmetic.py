@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.aval import Aval
-from ..core.box import PYTHON_SCALARS
+from ..core.box import PYTHON_SCALARS, dtype_of
 from ..core.primitive import NOT_LOWERED, Doc, Interval, NoLowering, NotDifferentiable, Primitive
 from .families import MINUS_ONE, ONE, absorb, broadcast_infer, elementwise, general, linear
 from .fitting import fit, is_complex
@@ -277,7 +277,14 @@ angle = elementwise(
 
 
 def _larger(a: Any, b: Any) -> Any:
-    return np.where(np.equal(a, b), 0.5, np.greater(a, b))
+    return np.where(np.equal(a, b), _half(a, b), np.greater(a, b))
+
+
+def _half(a: Any, b: Any) -> Any:
+    """1/2 in the dtype of ``a`` and ``b``: with Python's the partial would be float64."""
+    kinds = [kind(0) if isinstance(kind, type) else kind for kind in map(dtype_of, (a, b))]
+    dtype = np.result_type(*kinds)
+    return dtype.type(0.5) if dtype.kind == "f" else 0.5
 
 
 PLACE_DECIDES = NoLowering("which of two zeros NumPy gives depends on their place")

@@ -20,7 +20,7 @@ LETTERS = {
     np.dtype(np.float32): ("s", ctypes.c_float),
     np.dtype(np.float64): ("d", ctypes.c_double),
 }
-SYMBOLS = ("scipy_cblas_{}64_", "cblas_{}64_")  # with 64-bit integers, as NumPy builds it
+SYMBOLS = ("scipy_{}64_", "{}64_")  # with 64-bit integers, as NumPy builds it
 
 Gemm = Callable[..., None]
 Matrix = np.ndarray[Any, Any]
@@ -43,6 +43,18 @@ def _function(name: str) -> Any:
 @cache
 def address(name: str) -> int:
     """The address of a function of CBLAS (``sgemm``) with 64-bit integers; 0 if there is none."""
+    return _address(f"cblas_{name}")
+
+
+@cache
+def threads_address(way: str) -> int:
+    """The address of the function that ``get``s or ``set``s how many threads it uses; 0 if there
+    is none.
+    """
+    return _address(f"openblas_{way}_num_threads")
+
+
+def _address(name: str) -> int:
     function = _function(name)
     return ctypes.cast(function, ctypes.c_void_p).value or 0 if function is not None else 0
 
@@ -52,7 +64,7 @@ def _gemm(dtype: np.dtype[Any]) -> Gemm | None:
     if dtype not in LETTERS:
         return None
     letter, real = LETTERS[dtype]
-    function = _function(f"{letter}gemm")
+    function = _function(f"cblas_{letter}gemm")
     if function is not None:
         size, flag, pointer = ctypes.c_int64, ctypes.c_int, ctypes.c_void_p
         function.restype = None

@@ -82,6 +82,19 @@ def _forward(z: Any, labels: Any, mean: bool, residue: bool) -> tuple[Any, Any]:
     return y, p.reshape(z.shape)
 
 
+def _expanded(z: Any, labels: Any, mean: bool = True) -> Any:
+    """The same in operations of which machine code is made; a label that is no class is no index
+    either, and left to ``_forward``.
+    """
+    count, classes = math.prod(shape_of(labels)), shape_of(z)[-1]
+    rows = np.reshape(z, (count, classes))
+    p = rows - np.max(rows, axis=1, keepdims=True)
+    natural = np.reshape(labels, (count,)).astype(np.uint64)  # a negative label is a large one
+    picked = p[np.arange(count), natural]
+    losses = np.log(np.sum(np.exp(p), axis=1)) - picked
+    return np.sum(losses) / count if mean else np.reshape(losses, shape_of(labels))
+
+
 def _residue(z: Any, labels: Any) -> Any:
     """softmax(z) - onehot(labels): the derivative of each row's loss."""
     column = np.reshape(labels, (*shape_of(labels), 1))
@@ -154,6 +167,7 @@ def _cross_entropy_samples(rng: np.random.Generator) -> list[Any]:
 cross_entropy = general(
     name="cross_entropy",
     value=lambda z, labels, mean=True: _forward(z, labels, mean, False)[0],
+    expand=_expanded,
     residual=_residual,
     jvp=_cross_entropy_jvp,
     pull=_cross_entropy_pull,
@@ -208,9 +222,15 @@ def _squared_error_batch(
     return _mean_of_examples(np.square(a - b))
 
 
+def _squared_error_expanded(a: Any, b: Any) -> Any:
+    d = a - b
+    return np.sum(d * d) / math.prod(shape_of(d))
+
+
 squared_error = general(
     name="squared_error",
     value=_squared_error_value,
+    expand=_squared_error_expanded,
     jvp=_squared_error_jvp,
     pull=_squared_error_pull,
     reads=(frozenset({2, 3}), frozenset({2, 3})),
@@ -235,6 +255,7 @@ def _binary_value(a: Any, b: Any) -> Any:
 binary_cross_entropy = elementwise(
     name="binary_cross_entropy",
     value=_binary_value,
+    expand=_binary_value,
     partials=(lambda a, b: sigmoid(a) - b, lambda a: -a),
     complex=False,
     doc=Doc(

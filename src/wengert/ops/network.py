@@ -89,9 +89,15 @@ def _project_samples(rng: np.random.Generator) -> list[Any]:
     return [((draw(a), draw(b)), {}) for a, b in shapes]
 
 
+def _project_expanded(x: Any, w: Any) -> Any:
+    y = np.matmul(rows(x), swap(w))
+    return np.reshape(y, (*shape_of(x)[:-1], shape_of(w)[0]))
+
+
 project = bilinear(
     name="project",
     value=_project_value,
+    expand=_project_expanded,
     transposes=(
         lambda gy, w, into, params: _input_adjoint(gy, w),
         lambda gy, x, into, params: _weight_adjoint(gy, x),
@@ -168,6 +174,7 @@ def _affine_samples(rng: np.random.Generator) -> list[Any]:
 affine = general(
     name="affine",
     value=_affine_value,
+    expand=lambda x, w, b: _project_expanded(x, w) + b,
     jvp=_affine_jvp,
     pull=_affine_pull,
     reads=(frozenset({3}), frozenset({2}), frozenset()),

@@ -146,6 +146,24 @@ def _einsum_value(x: Any, y: Any, a: str, b: str, out: str) -> Any:
     return np.ascontiguousarray(product.transpose(order)) if order else product[()]
 
 
+def _einsum_expanded(x: Any, y: Any, a: str, b: str, out: str) -> Any:
+    of_x, of_y, order, both, left, summed = _layout(a, b, out)
+    x, y = np.transpose(x, of_x), np.transpose(y, of_y)
+    x_shape, y_shape = shape_of(x), shape_of(y)
+    stack, rows, columns = x_shape[:both], x_shape[both : both + left], y_shape[both + summed :]
+    if summed:
+        inner = prod(x_shape[both + left :])
+        product = np.matmul(
+            np.reshape(x, (*stack, prod(rows), inner)),
+            np.reshape(y, (*stack, inner, prod(columns))),
+        )
+    else:
+        product = np.reshape(x, (*stack, *rows, *(1,) * len(columns))) * np.reshape(
+            y, (*stack, *(1,) * len(rows), *columns)
+        )
+    return np.copy(np.transpose(np.reshape(product, (*stack, *rows, *columns)), order))
+
+
 def _einsum_batch(xs: Any, batched: Any, size: int, params: dict[str, Any]) -> Any:
     a, b, out = params["a"], params["b"], params["out"]
     fresh = next(k for k in ascii_letters if k not in a + b + out)
@@ -161,6 +179,7 @@ def _einsum_infer(x: Aval, y: Aval, a: str, b: str, out: str) -> Aval:
 einsum: Primitive = bilinear(
     name="einsum",
     value=_einsum_value,
+    expand=_einsum_expanded,
     transposes=(
         lambda gy, y, into, p: einsum(gy, y, a=p["out"], b=p["b"], out=p["a"]),
         lambda gy, x, into, p: einsum(gy, x, a=p["out"], b=p["a"], out=p["b"]),

@@ -27,7 +27,7 @@ from .families import (
     reduced_shape,
     reduction,
 )
-from .fitting import Like, fit
+from .fitting import Like, cast, fit
 
 AXES = ({"axis": None}, {"axis": 0}, {"axis": (0, 1), "keepdims": True}, {"axis": -1})
 
@@ -63,7 +63,8 @@ sum: Primitive = linear(
 def _ties(y: Any, x: Any, axis: Any) -> Any:
     """1 at the extremum, shared equally where it is reached more than once."""
     hit = np.equal(x, y)
-    return hit / np.sum(hit, axis=normal_axes(axis, len(shape_of(x))), keepdims=True)
+    count = np.sum(hit, axis=normal_axes(axis, len(shape_of(x))), keepdims=True)
+    return hit * cast(1 / count, dtype_of(x))
 
 
 max: Primitive = reduction(

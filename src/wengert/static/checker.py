@@ -16,6 +16,8 @@ import numpy as np
 from ..differentiate.dynamic import ROOT
 from ..differentiate.tape import Leaf
 from ..ops.array import Array, View
+from .looks import Look, Read, Writeable
+from .places import Field
 
 if TYPE_CHECKING:
     from .reach import Input
@@ -26,18 +28,18 @@ Checker = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 class Source:
     """The lines of a checker, and the objects that they name.
 
-    ``lines``; ``aliasing``: lines that matter only where something is written; ``constants``: the
+    ``looks``; ``aliasing``: those that matter only where something is written; ``constants``: the
     objects; ``objects``: what the local names stand for in the call that is looked over.
     """
 
     inputs: list[Input]
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.lines: list[str] = []
-        self.aliasing: list[str] = []
+        self.looks: list[Look] = []
+        self.aliasing: list[Look] = []
         self.constants: dict[str, Any] = {}
         self.objects: dict[str, Any] = {"args": args, "kwargs": kwargs}
-        self.numbers: dict[str, tuple[int, Any]] = {}  # path: line, value; of fixed numbers
+        self.numbers: dict[str, tuple[int, Any]] = {}  # path: look, value; of fixed numbers
         self._named: dict[int, str] = {}
         self._count = 0
 
@@ -48,9 +50,17 @@ class Source:
         self.objects[name] = value
         return name
 
-    def line(self, differs: str) -> None:
-        """A difference that ends the check: an expression."""
-        self.lines.append(f"if {differs}: return None")
+    def look(self, *looks: Look) -> None:
+        """What is looked at next."""
+        self.looks += looks
+
+    def attribute(self, name: str, key: str) -> str:
+        """The name of what stands in an attribute of what ``name`` stands for."""
+        holder = self.objects[name]
+        place = Field(holder, key, "", name)
+        found = self.new(getattr(holder, key))
+        self.look(Read.of(found, place))
+        return found
 
     def constant(self, value: Any) -> str:
         """The checker's name for an object."""
@@ -72,20 +82,22 @@ class Source:
         that ``targets`` write. ``writes``: whether it matters which arrays share memory;
         ``written``: those of NumPy's that must be writeable.
         """
-        lines = self.lines + (self.aliasing if writes else [])
-        lines += [f"if not {name}.flags.writeable: return None" for name in sorted(written)]
-        return self._compiled(lines, targets, handles)
+        return self._compiled(self.watched(writes, written), targets, handles)
+
+    def watched(self, writes: bool, written: Iterable[str]) -> list[Look]:
+        """All that is to be looked at; see ``checker``."""
+        writeable = [Writeable(name) for name in sorted(written)]
+        return [*self.looks, *(self.aliasing if writes else ()), *writeable]
 
     def getter(self, targets: Iterable[str] = ()) -> Checker:
         """As ``checker``, but nothing is checked: for arguments that are handles themselves."""
-        lines = [line for line in self.lines if not line.startswith("if ")]
-        return self._compiled(lines, targets, True)
+        return self._compiled([one for one in self.looks if isinstance(one, Read)], targets, True)
 
-    def _compiled(self, lines: Sequence[str], targets: Iterable[str], handles: bool) -> Checker:
+    def _compiled(self, looks: Sequence[Look], targets: Iterable[str], handles: bool) -> Checker:
         values = "".join(
-            f"{one.name if handles and one.active else one.read}, " for one in self.inputs
+            f"{one.name if handles and one.active else one.held}, " for one in self.inputs
         )
-        body = "\n        ".join(lines or ["pass"])
+        body = "\n        ".join([one.line for one in looks] or ["pass"])
         source = (
             f"def check(args, kwargs):\n    try:\n        {body}\n"
             "    except (KeyError, IndexError, AttributeError, ValueError, TypeError):\n"
@@ -109,9 +121,10 @@ class Source:
 
     def key(self) -> tuple[Any, ...]:
         """What distinguishes this reach from others, the values of fixed numbers left out."""
-        skip = {line for line, _ in self.numbers.values()}
-        lines = tuple(line for i, line in enumerate(self.lines) if i not in skip)
-        return (*lines, *self.aliasing), tuple(map(_identity, self.constants.values()))
+        skip = {number for number, _ in self.numbers.values()}
+        lines = tuple([one.line for i, one in enumerate(self.looks) if i not in skip])
+        aliasing = [one.line for one in self.aliasing]
+        return (*lines, *aliasing), tuple(map(_identity, self.constants.values()))
 
 
 def overlapping(arrays: Sequence[np.ndarray[Any, Any]]) -> frozenset[tuple[int, int]]:

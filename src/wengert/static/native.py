@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -21,7 +21,9 @@ from typing import Any
 from ..core.execute import Executable, executable
 from ..core.primitive import Doc, NoLowering, NotDifferentiable, Primitive
 from ..core.program import Atom, Equation, Program, Var
+from .expand import expanded
 from .observe import observe
+from .passes import optimise
 from .passes.reuse import reuse_buffers
 from .paths import Node
 from .plan import Fused, Plan, fuse, in_own_memory
@@ -60,6 +62,20 @@ class Machine:
         return lines
 
 
+@dataclass(frozen=True)
+class Made:
+    """A program ready to run: the ``results`` of the call that it was made in, what to ``run`` from
+    now on, what became of it; ``whole``, the native program, if it is one, and what runs what that
+    was not made for.
+    """
+
+    results: tuple[Any, ...]
+    run: Callable[..., Sequence[Any]]
+    machine: Machine
+    whole: Any = None
+    fallback: Executable | None = None
+
+
 @cache
 def unsupported() -> str:
     """Why there is no machine code in this process; empty if there is."""
@@ -81,13 +97,21 @@ def prepare(node: Node, strict: bool) -> None:
 
 
 class Native:
-    """Runs the program of ``node`` in NumPy, then makes kernels of it. ``machine``: what became of
-    it.
+    """Runs the program of ``node`` in NumPy, then makes kernels of it.
+
+    Attributes:
+        machine: what became of it.
+        into: results, by number, that may be written into the memory of an argument.
+        whole: the ``NativeProgram`` that all of it has become, if it has; ``fallback`` runs what
+            that was not made for.
     """
 
     def __init__(self, node: Node, strict: bool) -> None:
         assert node.program is not None
         self.program, self.strict = node.program, strict
+        self.into: Mapping[int, int] = {}
+        self.whole: Any = None
+        self.fallback: Executable | None = None
         self.spent = 0.0
         self._in_numpy = node.run
         self._node = weakref.ref(node)
@@ -109,12 +133,13 @@ class Native:
         if not self._lock.acquire(blocking=False):  # another thread is at it
             return self._in_numpy(*values)
         try:
-            result, run, self.machine = compiled_for(self.program, values, self.strict)
+            made = compiled_for(self.program, values, self.strict, self.into)
+            self.machine, self.whole, self.fallback = made.machine, made.whole, made.fallback
             node = self._node()
             if node is not None and node.native is self:  # else it has another program by now
-                node.run = run
+                node.run = made.run
             self.spent = 0.0
-            return result
+            return made.results
         finally:
             self._lock.release()
 
@@ -136,13 +161,21 @@ def worth(program: Program) -> tuple[float, float]:
 
 
 def compiled_for(
-    program: Program, values: Sequence[Any], strict: bool
-) -> tuple[tuple[Any, ...], Executable, Machine]:
-    """The results of a call, a function for the next ones, and what it is made of."""
-    from .llvm.kernel import make_kernels
-    from .llvm.lowering import why_not
+    program: Program,
+    values: Sequence[Any],
+    strict: bool,
+    into: Mapping[int, int] | None = None,
+) -> Made:
+    """What runs a program for values that lie as these do.
 
+    ``into``: results, by number, that may be written into the memory of an argument, by number.
+    """
+    from .llvm.native_program import load, own_memory, why_not
+
+    fallback = executable(program)
     program = in_own_memory(program)
+    if not strict:
+        program = in_own_memory(expanded(optimise(expanded(program))[0]))
     refused: dict[Equation, str] = {}
     reasons = {eqn: why_not(eqn, strict) for eqn in program.equations if not is_view(eqn)}
 
@@ -150,13 +183,32 @@ def compiled_for(
         return refused.get(eqn) or reasons.get(eqn, "")
 
     results, known = observe(program, values)
+    if not any(reasons.values()) and None not in own_memory(program, known):
+        draft = _draft(program, known, strict, refused, into or {})
+        if draft is not None:
+            (whole,) = load([draft])
+            call = _bound(whole, _one_or_all(fallback))
+            run = call if len(program.outputs) != 1 else lambda *given: (call(*given),)
+            return Made(results, run, _told([_names(program)], [], why), whole, fallback)
     plan, drafts = fuse(program, why), None
     while drafts is None:
         drafts = _drafts(plan, known, strict, refused)
         plan = fuse(program, why) if drafts is None else plan
-    made = make_kernels(list(drafts.values()), [_in_numpy(group.inner) for group in drafts])
-    kernels = dict(zip(drafts, made, strict=True))
-    return results, executable(with_kernels(plan, kernels)), _told(plan, why)
+    kernels = {
+        group: _bound(native, _one_or_all(executable(group.inner)))
+        for group, native in zip(drafts, load(list(drafts.values())), strict=True)
+    }
+    run = executable(with_kernels(plan, kernels))
+    alone = [step for step in plan.steps if isinstance(step, Equation)]
+    told = _told([_names(group.inner) for group in plan.groups], alone, why)
+    return Made(results, run, told)
+
+
+def _bound(native: Any, fallback: Callable[..., Any]) -> Callable[..., Any]:
+    from .llvm.builtin import bind
+
+    made: Callable[..., Any] = bind(native, fallback)
+    return made
 
 
 def _drafts(
@@ -165,23 +217,37 @@ def _drafts(
     """The drafts of all groups; None if there are new entries in ``refused``: equations that turn
     out to be no machine code for values that lie as these do.
     """
-    from .llvm.kernel import Draft
+    drafts = {group: _draft(group.inner, known, strict, refused, {}) for group in plan.groups}
+    return drafts if all(drafts.values()) else None
+
+
+def _draft(
+    program: Program,
+    known: dict[Atom, Any],
+    strict: bool,
+    refused: dict[Equation, str],
+    into: Mapping[int, int],
+) -> Any:
+    """The draft of a program; None where it can't be one, and why is noted."""
+    from .llvm.native_program import Draft
     from .llvm.scalars import NotLowered
 
-    drafts, before = {}, len(refused)
-    for group in plan.groups:
-        try:
-            drafts[group] = Draft(group.inner, known, strict)
-        except NotLowered as reason:
-            concerned = [reason.equation] if reason.equation else group.inner.equations
-            refused.update((eqn, str(reason)) for eqn in concerned)
-    return drafts if len(refused) == before else None
+    try:
+        return Draft(program, known, strict, into)
+    except NotLowered as reason:
+        concerned = [reason.equation] if reason.equation else program.equations
+        refused.update((eqn, str(reason)) for eqn in concerned)
+        return None
 
 
-def _in_numpy(inner: Program) -> Callable[..., Any]:
-    """A group as a function over NumPy that gives what its kernel gives."""
-    run = executable(inner)
-    return run if len(inner.outputs) != 1 else lambda *values: run(*values)[0]
+def _one_or_all(run: Executable) -> Callable[..., Any]:
+    """A program as a function that gives what a kernel gives: a single result as it is."""
+
+    def call(*values: Any) -> Any:
+        results = run(*values)
+        return results[0] if len(results) == 1 else results
+
+    return call
 
 
 def with_kernels(plan: Plan, kernels: dict[Fused, Callable[..., Any]]) -> Program:
@@ -221,14 +287,16 @@ def kernel(value: Callable[..., Any], inner: Program) -> Primitive:
     )
 
 
-def _told(plan: Plan, why: Callable[[Equation], str]) -> Machine:
+def _names(program: Program) -> tuple[str, ...]:
+    return tuple(eqn.primitive.name for eqn in program.equations)
+
+
+def _told(
+    kernels: Sequence[tuple[str, ...]], alone: Sequence[Equation], why: Callable[[Equation], str]
+) -> Machine:
     """The kernels, and why the rest runs in NumPy."""
     reasons: Counter[tuple[str, str]] = Counter()
-    for step in plan.steps:
-        if isinstance(step, Equation):
-            alone = "a view" if is_view(step) else "alone it is no faster as a kernel"
-            reasons[step.primitive.name, why(step) or alone] += 1
-    kernels = tuple(
-        tuple(eqn.primitive.name for eqn in group.inner.equations) for group in plan.groups
-    )
-    return Machine(kernels, tuple((name, why, n) for (name, why), n in reasons.items()))
+    for step in alone:
+        otherwise = "a view" if is_view(step) else "alone it is no faster as a kernel"
+        reasons[step.primitive.name, why(step) or otherwise] += 1
+    return Machine(tuple(kernels), tuple((name, why, n) for (name, why), n in reasons.items()))

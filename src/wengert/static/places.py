@@ -8,10 +8,20 @@ will find them, and afterwards each place is compared with what stood there befo
 from __future__ import annotations
 
 from types import CellType
-from typing import Any
+from typing import Any, NamedTuple
 
 MISSING = object()
 OWN = "__wengert_compiled_"  # attributes of the user's objects that are ours
+
+
+class Step(NamedTuple):
+    """How content is got from a container ``of`` a type: ``kind`` is ``item``, ``attribute``,
+    ``class`` (of a class's dict) or ``cell``.
+    """
+
+    kind: str
+    key: Any
+    of: type
 
 
 class Place:
@@ -20,6 +30,7 @@ class Place:
     """
 
     __slots__ = ("code", "container", "key", "path")
+    way = "item"  # the kind of its step
 
     def __init__(self, container: Any, key: Any, path: str, code: str) -> None:
         self.container, self.key, self.path, self.code = container, key, path, code
@@ -36,6 +47,11 @@ class Place:
     def read(self) -> str:
         """The content as the checker writes it."""
         raise NotImplementedError
+
+    @property
+    def step(self) -> Step:
+        """How the content is got."""
+        return Step(self.way, self.key, type(self.container))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}>"
@@ -64,6 +80,7 @@ class Field(Place):
     """An attribute of an object without a dict, or of a class."""
 
     __slots__ = ()
+    way = "attribute"
 
     def get(self) -> Any:
         return getattr(self.container, self.key, MISSING)
@@ -80,6 +97,7 @@ class ClassField(Field):
     """A class's own attribute, as its dict has it."""
 
     __slots__ = ()
+    way = "class"
 
     def get(self) -> Any:
         return vars(self.container).get(self.key, MISSING)
@@ -93,6 +111,7 @@ class Cell(Place):
     """What a closure holds."""
 
     __slots__ = ()
+    way = "cell"
     container: CellType
 
     def get(self) -> Any:

@@ -10,8 +10,8 @@ import numpy as np
 from wengert.core.aval import aval_of
 from wengert.core.primitive import Primitive
 from wengert.core.program import Equation, Literal, Program, Var
-from wengert.static.llvm.kernel import Draft
-from wengert.static.llvm.lowering import why_not
+from wengert.static.llvm.builtin import bind
+from wengert.static.llvm.native_program import Draft, load, why_not
 from wengert.static.observe import observe
 from wengert.static.plan import Plan, fuse
 from wengert.static.views import is_view
@@ -36,6 +36,12 @@ def draft_of(program: Program, values: Sequence[Any], strict: bool) -> tuple[Dra
     """The kernel's text for these values, and what NumPy gives for them."""
     results, known = observe(program, values)
     return Draft(program, known, strict), results
+
+
+def make_kernels(drafts: Sequence[Draft], fallbacks: Sequence[Any]) -> list[Any]:
+    """A builtin for each draft; ``fallbacks`` run what it was not made for."""
+    programs = load(drafts)
+    return [bind(program, fall) for program, fall in zip(programs, fallbacks, strict=True)]
 
 
 def plan_of(program: Program, strict: bool = True) -> Plan:

@@ -12,11 +12,11 @@ from wengert.core.execute import executable
 from wengert.differentiate.record import program_of
 from wengert.static import native
 from wengert.static.llvm import machine, objects
-from wengert.static.llvm.kernel import Draft, make_kernels
+from wengert.static.llvm.native_program import Draft
 from wengert.static.llvm.scalars import NotLowered
 
 from ..passes.drawn import alike, draw
-from .build import draft_of, plan_of, same
+from .build import draft_of, make_kernels, plan_of, same
 
 RNG = np.random.default_rng(0)
 
@@ -190,7 +190,7 @@ def test_a_kernel_keeps_what_it_needs_alive_and_nothing_after_it():
 def test_equal_kernels_are_compiled_once(monkeypatch):
     x = RNG.standard_normal(11)
     first = Made(lambda x: x * 0.75 - 2.0, x)
-    monkeypatch.setattr(machine, "_compile", None)
+    monkeypatch.setattr(machine, "generated", None)
     second = Made(lambda y: y * 0.75 - 2.0, x)
     second.check(x)
     first.check(x)
@@ -241,7 +241,8 @@ def test_random_programs_give_numpys_bits(block):
         program, values = draw(seed)
         with np.errstate(all="ignore"):
             want = executable(program)(*values)
-            first, run, _ = native.compiled_for(program, values, strict=True)
+            made = native.compiled_for(program, values, strict=True)
+            first, run = made.results, made.run
             for got in (first, run(*values), run(*values)):
                 assert all(map(alike, got, want)), (seed, str(program))
                 strides = [getattr(one, "strides", ()) for one in got]
@@ -253,7 +254,7 @@ def test_random_programs_with_polynomials(seed):
     program, values = draw(1000 + seed, special=False)
     with np.errstate(all="ignore"):
         want = executable(program)(*values)
-        _, run, _ = native.compiled_for(program, values, strict=False)
+        run = native.compiled_for(program, values, strict=False).run
         got = run(*values)
     for a, b in zip(got, want, strict=True):
         assert type(a) is type(b)

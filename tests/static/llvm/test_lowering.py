@@ -6,10 +6,9 @@ import pytest
 import wengert  # noqa: F401  (fills the registry)
 from wengert.core.execute import executable
 from wengert.core.primitive import REGISTRY, NoLowering
-from wengert.static.llvm.kernel import make_kernels
 from wengert.static.llvm.scalars import NotLowered
 
-from .build import POLYNOMIALS, draft_of, same, single, within
+from .build import POLYNOMIALS, draft_of, make_kernels, same, single, within
 
 LOWERED = sorted(
     name

@@ -6,10 +6,9 @@ import pytest
 from wengert.core.execute import executable
 from wengert.differentiate.record import program_of
 from wengert.static import native
-from wengert.static.llvm.kernel import make_kernels
 from wengert.static.llvm.scalars import NotLowered
 
-from .build import draft_of, same
+from .build import draft_of, make_kernels, same
 
 RNG = np.random.default_rng(5)
 LENGTHS = [1, 2, 7, 8, 9, 15, 16, 17, 100, 127, 128, 129, 136, 137, 255, 256, 1000, 1025, 4099]
@@ -88,7 +87,8 @@ def softmax(x):
 def test_what_is_computed_from_reductions_is_in_the_same_kernel():
     x = RNG.standard_normal((6, 8))
     program = program_of(softmax)(x)
-    results, run, machine = native.compiled_for(program, [x], strict=False)
+    made = native.compiled_for(program, [x], strict=False)
+    results, run, machine = made.results, made.run, made.machine
     assert len(machine.kernels) == 1
     for a, b, c in zip(results, run(x), executable(program)(x), strict=True):
         assert same(a, c)
@@ -101,7 +101,8 @@ def test_what_is_computed_from_reductions_is_in_the_same_kernel():
 def test_what_lies_in_another_order_is_numpys_and_only_that(layout):
     x = layout(RNG.standard_normal((30, 40)))
     program = program_of(lambda x: (np.sum(x * 2), np.sum(x), x * x - 1))(x)
-    _, run, machine = native.compiled_for(program, [x], strict=True)
+    made = native.compiled_for(program, [x], strict=True)
+    run, machine = made.run, made.machine
     assert all(map(same, run(x), executable(program)(x)))
     assert machine.kernels
     assert ("sum", "the array is not in C order") in [entry[:2] for entry in machine.numpy]
@@ -121,7 +122,8 @@ def test_random_programs_of_nests(seed):
         return values[-6:]
 
     program = program_of(function)(x, y)
-    _, run, machine = native.compiled_for(program, [x, y], strict=True)
+    made = native.compiled_for(program, [x, y], strict=True)
+    run, machine = made.run, made.machine
     want = executable(program)(x, y)
     for call in (run, run):
         assert all(map(same, call(x, y), want)), (str(program), str(machine))

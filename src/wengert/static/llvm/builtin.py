@@ -64,12 +64,16 @@ def array_words(table: Table, known: np.ndarray[Any, Any], slot: int) -> list[in
     flags = (objects.ALIGNED if known.flags.aligned else 0) | (
         objects.C_CONTIGUOUS if compact else 0
     )
-    strides = [] if compact else [
-        word
-        for axis, length in enumerate(known.shape)
-        if length != 1
-        for word in (axis, known.strides[axis])
-    ]
+    strides = (
+        []
+        if compact
+        else [
+            word
+            for axis, length in enumerate(known.shape)
+            if length != 1
+            for word in (axis, known.strides[axis])
+        ]
+    )
     return [
         table.object(np.ndarray),
         ctypes.c_uint64.from_address(id(known.dtype) + objects.TYPE_NUMBER).value,

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import platform
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ f32 = f64 = float
 TYPES = {"i8": "i8", "i16": "i16", "i32": "i32", "i64": "i64", "f32": "float", "f64": "double", "ptr": "ptr"}
 WIDTH = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64}
 FLOATS = {"float": 4, "double": 8}
+PAUSE = "pause" if platform.machine() in ("x86_64", "AMD64") else "yield"
 PREFIX = "wengert_"  # of the names in the machine code
 
 
@@ -260,7 +262,10 @@ class _Function:
         self._emit(f"store {value.type} {value.text}, ptr %{name}")
 
     def _return(self, node: ast.Return) -> None:
-        if node.value is None:
+        if isinstance(node.value, ast.IfExp):
+            yes, no = ([ast.Return(one)] for one in (node.value.body, node.value.orelse))
+            self._if(ast.copy_location(ast.If(node.value.test, yes, no), node))
+        elif node.value is None:
             self._emit("ret void")
         else:
             value = self._as(self._value(node.value), self.low.result, node)
@@ -573,13 +578,15 @@ class _Function:
 
     def _word_atomic_load(self, node: ast.Call) -> Value:
         kind, place = self._kind(node.args[0]), self._place(node.args[1:])
-        return self._new(f"load atomic {kind}, ptr {place.text} seq_cst, align 4", kind)
+        how = f"seq_cst, align {WIDTH[kind] // 8}"
+        return self._new(f"load atomic {kind}, ptr {place.text} {how}", kind)
 
     def _word_atomic_store(self, node: ast.Call) -> Value:
         kind = self._kind(node.args[0])
         value = self._as(self._value(node.args[1]), kind, node)
         place = self._place(node.args[2:])
-        self._emit(f"store atomic {kind} {value.text}, ptr {place.text} seq_cst, align 4")
+        how = f"seq_cst, align {WIDTH[kind] // 8}"
+        self._emit(f"store atomic {kind} {value.text}, ptr {place.text} {how}")
         return Value("", "void")
 
     def _word_atomic_add(self, node: ast.Call) -> Value:
@@ -597,7 +604,7 @@ class _Function:
 
     def _word_pause(self, node: ast.Call) -> Value:
         """Nothing, for a thread that waits in a loop: the other one of the core goes first."""
-        self._emit('call void asm sideeffect "pause", ""()')
+        self._emit(f'call void asm sideeffect "{PAUSE}", ""()')
         return Value("", "void")
 
 

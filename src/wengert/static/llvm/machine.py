@@ -1,7 +1,9 @@
-"""LLVM's side: one target machine for this processor, modules optimised and loaded, kept by text.
+"""LLVM's side: one target machine for this processor, modules optimised and loaded.
 
-The text of a kernel holds no address, so equal kernels are compiled once in a process; those of one
-program are compiled together, which costs less than one by one. Layer: ``static``.
+The text of a kernel holds no address, so equal kernels are compiled once: in a process they are
+known by their text, and their object code is kept on disk (``cache.py``). Each text is a module of
+its own, so that what it becomes depends on nothing else; all new ones of a program are loaded
+together, which costs some 0.05 ms each. Layer: ``static``.
 """
 
 from __future__ import annotations
@@ -9,18 +11,20 @@ from __future__ import annotations
 import hashlib
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
+
+from .cache import kept, key_of
 
 NAME = "wengert_kernel"  # what a kernel's functions are called in its text
 LOCK = threading.Lock()
 
 
 class Code:
-    """Machine code: the addresses of the functions of one module, valid as long as it lives."""
+    """Machine code: the addresses of the functions of some modules, valid as long as it lives."""
 
     def __init__(self, engine: Any) -> None:
         self.engine = engine
@@ -34,60 +38,83 @@ KNOWN: weakref.WeakValueDictionary[str, Code] = weakref.WeakValueDictionary()  #
 
 
 @cache
-def _initialised() -> bool:
+def _processor() -> tuple[Any, str, str]:
+    """LLVM's target, the processor's name, its features: vectors as wide as it has them."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    return True
-
-
-def target_machine() -> Any:
-    """A machine for this processor, with vectors as wide as it has them."""
-    _initialised()
+    llvm.initialize_native_asmparser()  # for inline assembly
     features = llvm.get_host_cpu_features()
     text = features.flatten()
     if features.get("avx512f"):
         text += ",-prefer-256-bit"
-    target = llvm.Target.from_default_triple()
-    return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=text, opt=3, jit=True
+    return llvm.Target.from_default_triple(), llvm.get_host_cpu_name(), text
+
+
+def target_machine() -> Any:
+    """A machine for this processor; what it is given to owns it."""
+    target, name, features = _processor()
+    return target.create_target_machine(cpu=name, features=features, opt=3, jit=True)
+
+
+@cache
+def _generator() -> tuple[Any, str]:
+    """The machine that generates all code, and the lines that say so in a text."""
+    machine = target_machine()
+    return (
+        machine,
+        f'target triple = "{machine.triple}"\ntarget datalayout = "{machine.target_data}"\n',
     )
 
 
 def compiled(texts: Sequence[str]) -> list[tuple[Code, int]]:
-    """The code of each kernel, and where its entry is. New ones are compiled in one module."""
-    names = [f"k{hashlib.sha256(text.encode()).hexdigest()[:24]}" for text in texts]
+    """The code of each kernel, and where its entry is."""
+    names = [f"k{_digest(text)[:24]}" for text in texts]
     with LOCK:
         # held here, so that none is dropped before it is handed out
         found = {name: code for name in names if (code := KNOWN.get(name)) is not None}
-        new = {
-            name: text.replace(NAME, name)
-            for name, text in zip(names, texts, strict=True)
-            if name not in found
-        }
+        new = {name: text for name, text in zip(names, texts, strict=True) if name not in found}
         if new:
-            code = _compile(list(new.values()))
+            code = loaded([kernel_object(name, text) for name, text in new.items()])
             found.update(dict.fromkeys(new, code))
             KNOWN.update(dict.fromkeys(new, code))
     return [(found[name], found[name].address(f"{name}_entry")) for name in names]
 
 
-def library(text: str) -> Code:
-    """The code of a module as it stands."""
+def library(name: str, write: Callable[[], str]) -> Code:
+    """The code of a module that depends on wengert's sources only; ``write`` gives its text, which
+    is not asked for where the code is kept.
+    """
     with LOCK:
-        return _compile([text])
+        return loaded([kept(key_of("library", name), lambda: generated(write()))])
 
 
-def _compile(texts: Sequence[str]) -> Code:
-    machine = target_machine()
-    header = f'target triple = "{machine.triple}"\ntarget datalayout = "{machine.target_data}"\n'
-    module = llvm.parse_assembly(header)
-    for text in texts:
-        module.link_in(llvm.parse_assembly(header + text))
+def kernel_object(name: str, text: str) -> bytes:
+    """The object code of a kernel whose functions are to be called ``name``."""
+    return kept(key_of("kernel", name), lambda: generated(text.replace(NAME, name)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def generated(text: str) -> bytes:
+    """Have LLVM optimise a module and generate its object code, which holds no address."""
+    machine, header = _generator()
+    module = llvm.parse_assembly(header + text)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = True
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
-    engine = llvm.create_mcjit_compiler(module, machine)
+    made: bytes = machine.emit_object(module)
+    return made
+
+
+def loaded(objects: Iterable[bytes]) -> Code:
+    """Object code at its place in memory, ready to run."""
+    _, header = _generator()
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(header), target_machine())
+    for one in objects:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(one))
     engine.finalize_object()
     return Code(engine)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, prod
@@ -17,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from ...core.aval import Aval, aval_of
-from ...core.program import Atom, Equation, Literal, Program, Var
+from ...core.program import Atom, Equation, Literal, Program, Var, programs_in
 from ...ops.arithmetic import copy
 from ...ops.shape import reshape
+from ..observe import Known
 from ..plan import inputs_of, nests
 from ..views import is_reduction, is_view, view_of
 from . import lowering
@@ -43,7 +45,7 @@ def why_not(eqn: Equation, strict: bool) -> str:
 
 def stands_alone(eqn: Equation) -> bool:
     """Whether an equation is a nest of its own."""
-    return is_reduction(eqn) or eqn.primitive.name in CALLS
+    return is_reduction(eqn) or (eqn.primitive.name in CALLS and not is_view(eqn))
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Draft:
     ``known``: of each of its variables a value, or what lies in memory as it does: the native
     program is made for arguments of the same types and order in memory, and gives results of
     theirs. ``into``: results, by number, that may be written into the memory of an argument.
-    Raises ``NotLowered`` where it can't be machine code.
+    ``threads``: how many may run it, if it is not for the setting to say. Raises ``NotLowered``
+    where it can't be machine code.
     """
 
     def __init__(
@@ -95,27 +98,52 @@ class Draft:
         known: Mapping[Atom, Any],
         strict: bool = False,
         into: Mapping[int, int] | None = None,
+        threads: int | None = None,
     ) -> None:
+        self.strict = strict
+        self.into = dict(into or {})
+        self.arena, self.layout = Arena(), Layout(threads)
+        self.constants: list[Array] = []
+        self._plan(program, known)
+        self._results(known, program.outputs)
+        self.long = work_of(self.program) >= LONG_WORK
+
+    def _plan(self, program: Program, known: Mapping[Atom, Any]) -> None:
+        """Plan the steps."""
         for atom in (*program.inputs, *(var for eqn in program.equations for var in eqn.outputs)):
             _check_type(atom.aval, known[atom])
-        self.strict = strict
+        self.inside = known.inside if isinstance(known, Known) else {}
+        self.shapes: list[Array] = []
         self.known = {atom: as_array(value) for atom, value in known.items()}
-        self.program = program = with_copies(program, self.known)
-        self.nests = nests(program, stands_alone)
-        self.arena, self.layout = Arena(), Layout()
+        self.program = self._with_results(with_copies(program, self.known))
+        self.nests = nests(self.program, stands_alone)
         self.steps: list[Step] = []
         self.places: dict[Atom, Place] = {}
         self.seen: dict[Atom, Seen] = {}
-        self.into = dict(into or {})
-        self.constants: list[Array] = []
         self.scratched: list[tuple[int, int]] = []
         self._find_uses()
         self._arguments(known)
         for number, nest in enumerate(self.nests):
             self._nest(number, nest)
-        self._results(known)
-        sizes = (prod(eqn.outputs[0].aval.shape) for eqn in program.equations)
-        self.long = sum(sizes) >= LONG_WORK
+
+    def _with_results(self, program: Program) -> Program:
+        """The program with a value of its own for each result: what is a view of all of a value
+        lies where that lies, anything else that is not made by it is copied.
+
+        ``results``: the number of each; ``shapes``: a stand-in for each.
+        """
+        equations, outputs = list(program.equations), []
+        for atom, root in zip(program.outputs, own_memory(program, self.known), strict=True):
+            if root is None:
+                value = atom.value if isinstance(atom, Literal) else self.known[atom]
+                root = Var(Aval(atom.aval.shape, atom.aval.dtype, atom.aval.weak))
+                self.known[root] = as_array(value).copy("K")
+                equations.append(Equation(copy, (atom,), (root,), {}))
+                atom = root
+            outputs.append(root)
+            self.shapes.append(self.known[atom])
+        self.results = {var: number for number, var in enumerate(outputs)}
+        return replace(program, equations=tuple(equations), outputs=tuple(outputs))
 
     # --- where values lie ------------------------------------------------------------------------
 
@@ -146,9 +174,16 @@ class Draft:
             number_in = not isinstance(known[var], np.ndarray)
             place = self._cell() if number_in else Place("input", number)
             self._enter(var, place)
+        self._enter_constants()
+
+    def _enter_constants(self) -> None:
         for var, value in self.program.constants.items():
-            self.constants.append(np.asarray(value))
-            self._enter(var, Place("constant", len(self.constants) - 1))
+            self._enter(var, self.constant(np.asarray(value)).base)
+
+    def constant(self, value: Array) -> Operand:
+        """Memory that holds a value of the program."""
+        self.constants.append(value)
+        return Operand(Place("constant", len(self.constants) - 1))
 
     def _cell(self) -> Place:
         return Place("arena", self.arena.take(CELL))
@@ -161,11 +196,9 @@ class Draft:
     def take(self, var: Var) -> Place:
         """Memory for a value: a result's own, or a piece of the arena."""
         known = self.known[var]
-        if var in self.program.outputs and known.ndim:
-            place = Place("output", self.program.outputs.index(var))
-        else:
-            place = Place("arena", self.arena.take(max(known.nbytes, CELL)))
-        return place
+        if var in self.results and known.ndim:
+            return Place("output", self.results[var])
+        return Place("arena", self.arena.take(max(known.nbytes, CELL)))
 
     def _release(self, number: int) -> None:
         """Take back the memory of what nothing reads after a nest."""
@@ -195,6 +228,19 @@ class Draft:
         target = self.scratch(known.nbytes)
         return [self.copied(operand, view, target, known)], target, known
 
+    def within(
+        self,
+        program: Program,
+        known: Mapping[Atom, Any],
+        given: Sequence[tuple[Operand, Array]],
+        targets: Sequence[tuple[Operand, Array] | None],
+        over: Mapping[int, int] | None = None,
+    ) -> Any:
+        """The plan of a program inside an equation: see ``inside.py``."""
+        from .inside import Inside
+
+        return Inside(self, program, known, given, targets, over or {})
+
     # --- steps -----------------------------------------------------------------------------------
 
     def _nest(self, number: int, nest: list[Equation]) -> None:
@@ -203,7 +249,7 @@ class Draft:
                 self._look(eqn)
         try:
             call = CALLS.get(nest[-1].primitive.name)
-            if call is not None:
+            if call is not None and not is_view(nest[-1]):
                 self.steps += self._call(number, call, nest[-1])
             else:
                 self._map(number, nest)
@@ -238,8 +284,7 @@ class Draft:
     def _operand_of(self, atom: Atom) -> tuple[Operand, Array]:
         if isinstance(atom, Literal):
             value = np.asarray(atom.value, atom.aval.dtype)
-            self.constants.append(value)
-            return Operand(Place("constant", len(self.constants) - 1)), value
+            return self.constant(value), value
         one = self.seen[atom]
         return Operand(self.places[one.base], one.offset), one.view
 
@@ -265,21 +310,23 @@ class Draft:
     def _write_over_input(self, number: int, eqn: Equation, over: int) -> None:
         """Let the result of a call lie where input ``over`` lies, if that dies here."""
         atom, (made,) = eqn.inputs[over], eqn.outputs
-        if atom not in self.seen or made in self.program.outputs:
+        if atom not in self.seen:
             return
         one = self.seen[atom]
         others = [a for i, a in enumerate(eqn.inputs) if i != over and a in self.seen]
         if (
-            self._dies(number, one.base)
+            self._may_lie(number, made, one.base)
             and _alike(one, self.known[made])
             and all(self.places[self.seen[a].base] != self.places[one.base] for a in others)
         ):
             self.places[made] = self.places[one.base]
 
-    def _dies(self, number: int, base: Atom) -> bool:
-        """Whether a value that was made here is read for the last time."""
+    def _may_lie(self, number: int, made: Atom, base: Atom) -> bool:
+        """Whether ``made`` may lie where ``base`` lies: a value that was made here, and is read for
+        the last time.
+        """
         own = self.places[base].kind == "arena" and base in self.home
-        return own and self.last.get(base, -1) <= number
+        return own and self.last.get(base, -1) <= number and made not in self.results
 
     def _write_over(self, number: int, nest: list[Equation], stored: list[Var]) -> None:
         """Let results lie where something lies that dies here, element by element."""
@@ -292,12 +339,12 @@ class Draft:
                     read.setdefault(one.base, []).append(one)
         for var in stored:
             want = self.known[var]
-            if not want.ndim or var in self.program.outputs:
+            if not want.ndim and var not in self.results:
                 continue
             for base, ways in read.items():
                 place = self.places[base]
                 if (
-                    self._dies(number, base)
+                    self._may_lie(number, var, base)
                     and base not in made
                     and all(_alike(one, want) for one in ways)
                     and self.known[base].nbytes == want.nbytes
@@ -306,9 +353,22 @@ class Draft:
                     self.places[var] = place
                     break
 
-    def _results(self, known: Mapping[Atom, Any]) -> None:
-        self.outputs = [(self.places[var], known[var], None) for var in self.program.outputs]
+    def _results(self, known: Mapping[Atom, Any], outputs: Sequence[Atom]) -> None:
+        self.outputs = [
+            (self.places[var], known[atom] if atom in known and not shape.ndim else shape, None)
+            for var, atom, shape in zip(self.program.outputs, outputs, self.shapes, strict=True)
+        ]
         self.inputs = [(self.places[var], known[var]) for var in self.program.inputs]
+
+
+def work_of(program: Program) -> float:
+    """How many elements are computed, about; a loop may go on for any time."""
+    work = 0.0
+    for eqn in program.equations:
+        trips = LONG_WORK if eqn.primitive.name in ("loop", "while") else 1
+        inner = sum(work_of(one) for _, one in programs_in(eqn.params))
+        work += max((prod(var.aval.shape) for var in eqn.outputs), default=0) + trips * inner
+    return work
 
 
 def with_copies(program: Program, known: dict[Atom, Array]) -> Program:
@@ -326,6 +386,43 @@ def with_copies(program: Program, known: dict[Atom, Array]) -> Program:
                 eqn = Equation(reshape, (made,), eqn.outputs, eqn.params, eqn.source)
         equations.append(eqn)
     return replace(program, equations=tuple(equations))
+
+
+def own_memory(program: Program, known: Mapping[Atom, Any]) -> list[Var | None]:
+    """For each result the value in whose memory it lies, from the first byte to the last, if the
+    program makes that and no other result lies there; else None.
+    """
+    roots: dict[Atom, Atom] = {}
+    for eqn in program.equations:
+        if is_view(eqn):
+            roots[eqn.outputs[0]] = roots.get(eqn.inputs[0], eqn.inputs[0])
+    made = {var for eqn in program.equations if not is_view(eqn) for var in eqn.outputs}
+    counted = Counter(roots.get(atom, atom) for atom in program.outputs)
+    found: list[Var | None] = []
+    for atom in program.outputs:
+        root = roots.get(atom, atom)
+        own = root in made and counted[root] == 1
+        own = own and (atom is root or covers(as_array(known[atom]), as_array(known[root])))
+        found.append(root if own and isinstance(root, Var) else None)
+    return found
+
+
+def covers(view: Array, base: Array) -> bool:
+    """Whether a view is all of an array without gaps, from its first byte on."""
+    if not view.ndim or view.nbytes != base.nbytes or view.itemsize != base.itemsize:
+        return False
+    return compact(view) and compact(base)
+
+
+def compact(array: Array) -> bool:
+    """Whether an array lies without gaps, its first element first."""
+    expected = array.itemsize
+    for axis in sorted(range(array.ndim), key=lambda k: array.strides[k]):
+        if array.shape[axis] != 1:
+            if array.strides[axis] != expected:
+                return False
+            expected *= array.shape[axis]
+    return True
 
 
 def _alike(one: Seen, want: Array) -> bool:

@@ -25,8 +25,8 @@ class Address(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A piece of memory: ``kind`` is ``input``, ``output`` (by number), ``constant`` (by number) or
-    ``arena`` (by its offset).
+    """A piece of memory: ``kind`` is ``input``, ``output`` (by number), ``constant`` (by number),
+    ``arena`` (by its offset), or ``moving`` (by number): where a slot points that a loop changes.
     """
 
     kind: str
@@ -76,9 +76,21 @@ class Step:
 
 @dataclass
 class Layout:
-    """Gives out slots of the frame."""
+    """Gives out slots of the frame; the first says which threads may run the steps: so many, or
+    as the setting says.
+    """
 
+    threads: int | None = None
     slots: dict[Place | Address, int] = field(default_factory=dict)
+    moved: int = 0  # how many slots move
+
+    def __post_init__(self) -> None:
+        self.slot(Address(f"threads:{self.threads or ''}"))
+
+    def moving(self) -> Place:
+        """A slot of its own, whose pointer a loop changes from trip to trip."""
+        self.moved += 1
+        return Place("moving", self.moved)
 
     def slot(self, one: Place | Address) -> int:
         """The slot of a place or an address."""

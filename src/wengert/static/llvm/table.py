@@ -44,7 +44,7 @@ def operations() -> dict[str, int]:
     for name in MODULES:
         module = import_module(f"{__package__}.runtime.{name}")
         found.update((k, v) for k, v in vars(module).items() if isinstance(v, Low))
-    code = machine.library(translated(found.values()))
+    code = machine.library("entry", lambda: translated(found.values()))
     _CODE.append(code)
     return {name: code.address(PREFIX + name) for name in found}
 
@@ -115,7 +115,10 @@ class Table:
         table[words.TABLE_SIZE // 8 :] = self.owned
         method = Method(name.encode(), operations()["entry"], FASTCALL, None)
         new = ctypes.pythonapi.PyCFunction_NewEx
-        new.restype, new.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+        new.restype, new.argtypes = (
+            ctypes.py_object,
+            (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p),
+        )
         held = (table, method, content, self.keep)
         made: Builtin = new(ctypes.addressof(method), held, None)
         return made
@@ -131,8 +134,7 @@ class Table:
 
 
 class Memory:
-    """Makes the memory of a call, when one more is needed, and keeps it: ``make()`` is its address.
-    """
+    """Makes memory for a call, when one more is needed, and keeps it: ``make()`` is its address."""
 
     def __init__(self, table: Table) -> None:
         program = table.program

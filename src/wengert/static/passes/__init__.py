@@ -22,6 +22,7 @@ from .products import fold_into_products
 from .recompute import recompute
 from .reuse import reuse_buffers
 from .rewrite import Notes
+from .windows import merge_windows
 
 __all__ = [
     "Report",
@@ -31,6 +32,7 @@ __all__ = [
     "dead_code",
     "fold_constants",
     "fold_into_products",
+    "merge_windows",
     "optimise",
     "recompute",
     "reuse_buffers",
@@ -145,6 +147,9 @@ def optimise(
     pipeline = _Pipeline(_without_reuse(program), check)
     pipeline.run("dead code", dead_code)
     pipeline.simplify(strict)
+    if pipeline.run("windows", partial(merge_windows, strict=strict)):
+        pipeline.run("dead code", dead_code)
+        pipeline.simplify(strict)
     products = pipeline.run("products", partial(fold_into_products, strict=strict))
     if products:
         pipeline.simplify(strict)

@@ -10,6 +10,7 @@ derivatives of the program what they are, conventions at kinks included:
   scalars it does not).
 - two transposes, two reshapes, two broadcasts, a cast there and back without loss, a reshape or a
   cast to what is there, a copy, the conjugate of a conjugate.
+- an array full of one number, as the number, beside another array in what rounds at most once;
 - ``where(c, a, a)`` of integers; of floats it is a selection, whose zeros absorb in reverse mode.
 
 ``maximum(x, 0)`` and ``relu`` differ at 0 and are not exchanged; ``stop_gradient`` stays.
@@ -31,11 +32,12 @@ from ...core.box import PYTHON_SCALARS
 from ...core.primitive import Primitive
 from ...core.program import Atom, Equation, Literal, Program, Var
 from ...ops import arithmetic as ar
+from ...ops import comparison
 from ...ops.comparison import where
+from ...ops.families import absorb
 from ...ops.shape import broadcast_to, reshape, transpose
 from .layout import C, Layouts
 from .rewrite import Notes, Rewrite
-from .values import is_all
 
 
 @dataclass(frozen=True)
@@ -139,21 +141,21 @@ def _times_one(rewrite: Rewrite, eqn: Equation) -> Same | None:
     a, b = eqn.inputs
     if not _real(eqn.outputs[0]):
         return None
-    if is_all(b, 1, rewrite.constants):
+    if rewrite.is_all(b, 1):
         return Same(a)
-    return Same(b) if is_all(a, 1, rewrite.constants) else None
+    return Same(b) if rewrite.is_all(a, 1) else None
 
 
 def _right_one(rewrite: Rewrite, eqn: Equation) -> Same | None:
     """x / 1, x ** 1."""
     a, b = eqn.inputs
-    return Same(a) if _real(eqn.outputs[0]) and is_all(b, 1, rewrite.constants) else None
+    return Same(a) if _real(eqn.outputs[0]) and rewrite.is_all(b, 1) else None
 
 
 def _less_zero(rewrite: Rewrite, eqn: Equation) -> Same | None:
     """x - 0."""
     a, b = eqn.inputs
-    return Same(a) if is_all(b, 0.0, rewrite.constants) and _real(b) else None
+    return Same(a) if rewrite.is_all(b, 0.0) and _real(b) else None
 
 
 def _plus_nothing(rewrite: Rewrite, eqn: Equation) -> Same | None:
@@ -162,7 +164,7 @@ def _plus_nothing(rewrite: Rewrite, eqn: Equation) -> Same | None:
         return None
     nothing = 0.0 if eqn.outputs[0].aval.dtype.kind in "iu" else -0.0
     for x, other in (eqn.inputs, eqn.inputs[::-1]):
-        if is_all(other, nothing, rewrite.constants):
+        if rewrite.is_all(other, nothing):
             return Same(x)
     return None
 
@@ -270,6 +272,27 @@ def _either_way(rewrite: Rewrite, eqn: Equation) -> Same | None:
     return Same(a) if a is b and a.aval.dtype.kind in "iub" else None
 
 
+# --- arrays full of one number --------------------------------------------------------------------
+
+
+def _full(rewrite: Rewrite, eqn: Equation) -> Other | None:
+    """An array full of one number as the number."""
+    for i, atom in enumerate(eqn.inputs):
+        if atom not in rewrite.constants or (number := rewrite.number(atom)) is None:
+            continue
+        rest = [other.aval.shape for k, other in enumerate(eqn.inputs) if k != i]
+        if np.broadcast_shapes(*rest) == eqn.outputs[0].aval.shape:
+            inputs = (*eqn.inputs[:i], Literal(number), *eqn.inputs[i + 1 :])
+            return Other(eqn.primitive, inputs, eqn.params, ordered=False)
+    return None
+
+
+# rounded once or not at all, so that NumPy has no other way with a number than with an array
+EXACT = (
+    *(ar.add, ar.subtract, ar.multiply, ar.divide, absorb, where),
+    *(comparison.less, comparison.less_equal, comparison.greater, comparison.greater_equal),
+    *(comparison.equal, comparison.not_equal, comparison.logical_and, comparison.logical_or),
+)
 RULES: dict[Primitive, tuple[Rule, ...]] = {
     ar.multiply: (_times_one,),
     ar.divide: (_right_one,),
@@ -287,3 +310,5 @@ RULES: dict[Primitive, tuple[Rule, ...]] = {
     transpose: (_axes_stay, _transposed_twice),
     where: (_either_way,),
 }
+for primitive in EXACT:
+    RULES[primitive] = (*RULES.get(primitive, ()), _full)

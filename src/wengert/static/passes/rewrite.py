@@ -12,10 +12,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ...core.aval import Aval
 from ...core.primitive import Primitive
 from ...core.program import Atom, Equation, Literal, Program, Var
 from ...core.storage import Storage
+from .values import uniform
 
 Notes = Counter[str]  # what a pass did: how often which rule
 
@@ -31,6 +34,7 @@ class Rewrite:
         self.equations: list[Equation] = []
         self.maker: dict[Var, Equation] = {}
         self._instead: dict[Atom, Atom] = {}
+        self._numbers: dict[Atom, Any] = {}
 
     def now(self, atom: Atom) -> Atom:
         """What stands for ``atom`` by now."""
@@ -81,6 +85,24 @@ class Rewrite:
         if isinstance(atom, Literal):
             return not var.aval.shape
         return not self.storage.escapes(var)
+
+    def number(self, atom: Atom) -> Any:
+        """The number that ``atom`` is, or is full of; else None."""
+        if isinstance(atom, Literal):
+            return atom.value
+        value = self.constants.get(atom)
+        if not isinstance(value, np.ndarray):
+            return None
+        if atom not in self._numbers:
+            self._numbers[atom] = uniform(value)
+        return self._numbers[atom]
+
+    def is_all(self, atom: Atom, number: float) -> bool:
+        """Whether ``atom`` is ``number``, sign of zero included, or full of it."""
+        value = self.number(atom)
+        if value is None or value != number:
+            return False
+        return bool(number or np.signbit(np.real(value)) == np.signbit(number))
 
     def finish(self) -> Program:
         """The new program, without constants that nothing reads."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.program import Atom, Literal, Var
+from ...core.program import Atom, Var
 
 SMALL = 4096  # bytes up to which arrays are compared by what they hold
 
@@ -54,14 +54,21 @@ def atom_key(atom: Atom) -> Hashable:
     return atom if isinstance(atom, Var) else ("literal", key(atom.value))
 
 
-def is_all(atom: Atom, number: float, constants: dict[Var, Any]) -> bool:
-    """Whether ``atom`` is ``number``, sign of zero included, or a small constant full of it."""
-    if isinstance(atom, Literal):
-        value = atom.value
-    elif atom in constants and getattr(constants[atom], "nbytes", SMALL + 1) <= SMALL:
-        value = constants[atom]
-    else:
-        return False
-    if not np.all(np.equal(value, number)):
-        return False
-    return bool(number or np.all(np.equal(np.signbit(np.real(value)), np.signbit(number))))
+def uniform(array: np.ndarray[Any, Any]) -> Any:
+    """The number that every element of ``array`` is, sign of zero included, as NumPy's scalar of
+    its dtype; None where they differ, or are no numbers, or NaN.
+    """
+    if not array.size or array.dtype.kind not in "biufc":
+        return None
+    ends = (0,) * array.ndim, (-1,) * array.ndim
+    first = array[ends[0]]
+    if array[ends[1]] != first:
+        return None
+    kinds = array[tuple(slice(1) if step == 0 else slice(None) for step in array.strides)]
+    if not np.all(kinds == first):
+        return None
+    if first == 0 and array.dtype.kind in "fc":
+        parts = [kinds] if array.dtype.kind == "f" else [kinds.real, kinds.imag]
+        if any(np.any(np.signbit(part) != np.signbit(part[ends[0]])) for part in parts):
+            return None
+    return first

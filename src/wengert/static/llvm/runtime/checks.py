@@ -8,8 +8,16 @@ from __future__ import annotations
 
 from ..lowlevel import cast, extern, i32, i64, load, low, ptr, stack, store
 from ..objects import (
-    DATA, DTYPE, FLAGS, LENGTHS, NUMBER, RANK, STRIDES, TYPE, TYPE_NUMBER,
-)  # fmt: skip
+    DATA,
+    DTYPE,
+    FLAGS,
+    LENGTHS,
+    NUMBER,
+    RANK,
+    STRIDES,
+    TYPE,
+    TYPE_NUMBER,
+)
 from .entry import DONE, FIRST, MISS
 
 clipped = extern("PyLong_AsLongLongAndOverflow", "i64", "ptr", "ptr")

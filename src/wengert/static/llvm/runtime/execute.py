@@ -8,6 +8,7 @@ outer loop, and how much of that a thread should have at least; then its operand
 from __future__ import annotations
 
 from ..lowlevel import call, i32, i64, load, low, ptr
+from .pool import split
 
 SIZE, LOW, HIGH, GRAIN, OPERANDS = 8, 16, 24, 32, 40  # where they stand in a step, in bytes
 DONE, FALL_BACK, RAISED = 0, 1, 2  # what a step gives: NumPy must run the call, an exception is set
@@ -15,12 +16,17 @@ DONE, FALL_BACK, RAISED = 0, 1, 2  # what a step gives: NumPy must run the call,
 
 @low
 def execute(frame: ptr, steps: ptr) -> i32:
-    """Call each step until one gives another code than ``DONE``, which is given."""
+    """Call each step until one gives another code than ``DONE``, which is given. A step that two
+    threads have enough to do with may be done by several.
+    """
     step = steps
     while load(i64, step) != 0:
-        low = load(i64, step, LOW)
         high = load(i64, step, HIGH)
-        code = call(i32, load(ptr, step), frame, step, low, high)
+        grain = load(i64, step, GRAIN)
+        if grain > 0 and high >= 2 * grain:
+            code = split(frame, step)
+        else:
+            code = call(i32, load(ptr, step), frame, step, load(i64, step, LOW), high)
         if code != DONE:
             return code
         step = step + load(i64, step, SIZE)

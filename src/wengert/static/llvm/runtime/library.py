@@ -1,4 +1,6 @@
-"""The functions of the runtime, compiled together when the first is asked for. Layer: ``static``."""
+"""The functions of the runtime, those of a module compiled together when the first is asked for.
+Layer: ``static``.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +10,26 @@ from typing import Any
 
 from ..lowlevel import PREFIX, Low, translated
 
-MODULES = ("execute", "products")  # of this package
+MODULES = ("blas", "control", "execute", "indexing", "pool", "products", "ufuncs", "walk")  # of this package
 
 
 @cache
-def functions() -> dict[str, Low]:
-    """The functions by name."""
-    found: dict[str, Low] = {}
-    for name in MODULES:
-        module = import_module(f"{__package__}.{name}")
-        found.update((k, v) for k, v in vars(module).items() if isinstance(v, Low))
-    return found
+def functions(module: str) -> dict[str, Low]:
+    """The functions that are written in a module, by name."""
+    found = import_module(f"{__package__}.{module}")
+    own = {name: one for name, one in vars(found).items() if isinstance(one, Low)}
+    return {k: v for k, v in own.items() if v.function.__module__ == found.__name__}
 
 
 @cache
-def _code() -> Any:
+def _code(module: str) -> Any:
     from .. import machine
 
-    return machine.library(translated(functions().values()))
+    return machine.library(module, lambda: translated(functions(module).values()))
 
 
+@cache
 def address_of_function(name: str) -> int:
     """The address of a function of the runtime."""
-    return int(_code().address(PREFIX + name))
+    module = next(module for module in MODULES if name in functions(module))
+    return int(_code(module).address(PREFIX + name))

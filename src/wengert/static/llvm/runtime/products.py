@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from ..lowlevel import bits, call, cast, f64, i32, i64, load, low, ptr, store, typed
+from .blas import hold, release
 from .execute import DONE, OPERANDS, operand
+from .pool import smaller
 
 real: TypeAlias = float
 ROWS, COLUMNS, NO, TURNED = 101, 102, 111, 112  # CBLAS's names
@@ -33,33 +35,53 @@ def stacked(step: ptr, operands: i64, first: i64, which: i64, number: i64) -> i6
     return number // inner * outer_stride + number % inner * inner_stride
 
 
+def _multiply(frame: ptr, step: ptr, m: i64, n: i64, a: ptr, b: ptr, c: ptr) -> None:
+    """C = alpha A B + beta C for one of the step's products, or a tile of it."""
+    turn_a = cast(i32, word(step, 4, 3))
+    turn_b = cast(i32, word(step, 4, 4))
+    alpha = cast(real, bits(f64, word(step, 4, 8)))
+    beta = cast(real, bits(f64, word(step, 4, 9)))
+    call(
+        None, operand(frame, step, 3), cast(i32, ROWS), turn_a, turn_b, m, n, word(step, 4, 2),
+        alpha, a, word(step, 4, 5), b, word(step, 4, 6), beta, c, word(step, 4, 7),
+    )  # fmt: skip
+
+
 def _gemm(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
     """C = alpha A B + beta C. Operands: A, B, C, cblas_?gemm. Parameters: m, n, k, whether A and B
     are turned, their leading dimensions and that of C, alpha and beta as doubles, then the stack.
     """
-    a = operand(frame, step, 0)
-    b = operand(frame, step, 1)
-    c = operand(frame, step, 2)
-    function = operand(frame, step, 3)
+    for i in range(low, high):
+        a = operand(frame, step, 0) + stacked(step, 4, 10, 0, i)
+        b = operand(frame, step, 1) + stacked(step, 4, 10, 1, i)
+        c = operand(frame, step, 2) + stacked(step, 4, 10, 2, i)
+        _multiply(frame, step, word(step, 4, 0), word(step, 4, 1), a, b, c)
+    return DONE
+
+
+def _tiles(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
+    """As ``gemm``, but each number is a tile of a product, computed by one thread. More parameters:
+    rows and columns of a tile; in bytes from row to row of A, from column to column of B, and from
+    row to row and from column to column of C.
+    """
     m = word(step, 4, 0)
     n = word(step, 4, 1)
-    k = word(step, 4, 2)
-    turn_a = cast(i32, word(step, 4, 3))
-    turn_b = cast(i32, word(step, 4, 4))
-    lda = word(step, 4, 5)
-    ldb = word(step, 4, 6)
-    ldc = word(step, 4, 7)
-    alpha = cast(real, bits(f64, word(step, 4, 8)))
-    beta = cast(real, bits(f64, word(step, 4, 9)))
-    rows = cast(i32, ROWS)
+    rows = word(step, 4, 17)
+    columns = word(step, 4, 18)
+    across = (n + columns - 1) // columns
+    tiles = (m + rows - 1) // rows * across
+    hold(frame)
     for i in range(low, high):
-        at_a = a + stacked(step, 4, 10, 0, i)
-        at_b = b + stacked(step, 4, 10, 1, i)
-        at_c = c + stacked(step, 4, 10, 2, i)
-        call(
-            None, function, rows, turn_a, turn_b, m, n, k, alpha, at_a, lda, at_b, ldb, beta,
-            at_c, ldc,
-        )  # fmt: skip
+        row = i % tiles // across * rows
+        column = i % tiles % across * columns
+        a = operand(frame, step, 0) + stacked(step, 4, 10, 0, i // tiles)
+        b = operand(frame, step, 1) + stacked(step, 4, 10, 1, i // tiles)
+        c = operand(frame, step, 2) + stacked(step, 4, 10, 2, i // tiles)
+        a = a + row * word(step, 4, 19)
+        b = b + column * word(step, 4, 20)
+        c = c + (row * word(step, 4, 21) + column * word(step, 4, 22))
+        _multiply(frame, step, smaller(rows, m - row), smaller(columns, n - column), a, b, c)
+    release(frame)
     return DONE
 
 
@@ -138,6 +160,7 @@ def _loops(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
 
 
 gemm_f32, gemm_f64 = typed(_gemm, real="f32"), typed(_gemm, real="f64")
+tiles_f32, tiles_f64 = typed(_tiles, real="f32"), typed(_tiles, real="f64")
 gemv_f32, gemv_f64 = typed(_gemv, real="f32"), typed(_gemv, real="f64")
 dot_f32, dot_f64 = typed(_dot, real="f32"), typed(_dot, real="f64")
 loops_f32, loops_f64 = typed(_loops, real="f32"), typed(_loops, real="f64")

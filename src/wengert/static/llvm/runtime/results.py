@@ -103,9 +103,7 @@ def box_scalar(memory: ptr, here: ptr) -> i32:
     """One of NumPy's scalars. Operands: as of ``box_float``, then PyArray_Scalar and the dtype."""
     cell = load(ptr, at(memory, here, 1))
     nothing = cast(ptr, 0)
-    made = call(
-        ptr, load(ptr, here, FIRST + 8 * 2), cell, load(ptr, here, FIRST + 8 * 3), nothing
-    )
+    made = call(ptr, load(ptr, here, FIRST + 8 * 2), cell, load(ptr, here, FIRST + 8 * 3), nothing)
     return kept(made, at(memory, here, 0))
 
 

@@ -1,0 +1,90 @@
+"""In a process of its own: how long one contender takes to compile, or how much memory it takes.
+
+`python -m benchmarks.work.probe compile|memory BENCHMARK LABEL` prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+from benchmarks.harness import Contender
+from benchmarks.work.settle import calls_until_native
+from benchmarks.work.task import COMPILED, wait_for
+
+CALLS = 30
+KIBIBYTE = 1024
+TIMEOUT_SECONDS = 600.0
+
+
+def compile_time(contender: Contender) -> dict[str, Any]:
+    """Return the seconds of the first call, of all calls until machine code runs, their number."""
+    call, inputs = _started(contender)
+    start = time.perf_counter()
+    wait_for(call(*inputs[0]))
+    first = time.perf_counter() - start
+    calls, seconds = 0, 0.0
+    if contender.label == COMPILED:
+        calls, seconds = calls_until_native(call, call, inputs)
+    return {"first": first, "native": first + seconds, "calls": calls + 1}
+
+
+def memory(contender: Contender) -> dict[str, Any]:
+    """Return by how many bytes the largest resident size grows over the import of the library."""
+    importlib.import_module(contender.library)
+    before = _peak()
+    call, inputs = _started(contender)
+    if contender.label == COMPILED:
+        calls_until_native(call, call, inputs)
+    for arguments in itertools.islice(itertools.cycle(inputs), CALLS):
+        wait_for(call(*arguments))
+    return {"bytes": _peak() - before}
+
+
+def _started(contender: Contender) -> tuple[Any, Any]:
+    assert contender.start is not None
+    return contender.start()
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
+
+
+def ask(what: str, benchmark: str, label: str, **environment: str) -> dict[str, Any]:
+    """Return what a process of its own finds out; `{"error": ...}` if it fails."""
+    command = [sys.executable, "-m", "benchmarks.work.probe", what, benchmark, label]
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"more than {TIMEOUT_SECONDS:.0f} s"}
+    if done.returncode:
+        return {"error": (done.stderr.strip().splitlines() or ["no message"])[-1]}
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Look the contender up and measure it."""
+    from benchmarks.suites.native import benchmarks
+
+    _, what, name, label = sys.argv
+    (benchmark,) = (one for one in benchmarks() if one.name == name)
+    (contender,) = (one for one in benchmark.contenders if one.label == label)
+    print(json.dumps({"compile": compile_time, "memory": memory}[what](contender)))
+
+
+if __name__ == "__main__":
+    main()

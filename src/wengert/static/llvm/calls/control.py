@@ -1,0 +1,361 @@
+"""Control flow as steps that run other steps: ``call``, ``cond``, ``while``, ``loop``.
+
+A body is planned once. What changes from trip to trip it reads and writes through slots of the
+frame that move (``runtime/control.py``): elements of stacks, where a result's stack is written
+directly; and the carry, which has two homes that take turns, unless the body can write the new one
+over the old one. The first home of a carry is filled before the loop, and the last new one lies in
+the result's place. Layer: ``static``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ....control.legs import Leg, Loop
+from ....core.aval import Aval
+from ....core.program import Atom, Equation, Literal, Program, Var, programs_in
+from ...views import is_reduction, is_view
+from .. import native_program
+from ..scalars import DTYPES, NotLowered
+from ..steps import Array, Operand, Place, Step
+from . import CALLS, WHY_NOT, Given
+
+WORD = 8  # bytes
+
+
+def why_not(eqn: Equation, strict: bool) -> str:
+    """Why control flow can't be machine code: for what is inside."""
+    for _, program in programs_in(eqn.params):
+        for inner in program.equations:
+            if not is_view(inner) and (why := native_program.why_not(inner, strict)):
+                return f"{inner.primitive.name} inside: {why}"
+    return ""
+
+
+def runtime(
+    name: str,
+    operands: Sequence[Operand],
+    params: Sequence[int] = (),
+    inner: Sequence[Sequence[Step]] = (),
+) -> Step:
+    """A step of the runtime."""
+    blocks = tuple(map(tuple, inner))
+    fails = any(step.fails for block in blocks for step in block)
+    return Step(name, tuple(operands), tuple(params), inner=blocks, fails=fails, runtime=True)
+
+
+def copied(draft: Any, source: tuple[Operand, Array], target: tuple[Operand, Array]) -> Step:
+    """A step that copies a value; nothing needs to be compiled where both lie in C order."""
+    (a, x), (b, y) = source, target
+    if (x.shape, x.dtype) != (y.shape, y.dtype):
+        raise NotLowered(f"{x.dtype}{list(x.shape)} where {y.dtype}{list(y.shape)} is expected")
+    if x.flags.c_contiguous and y.flags.c_contiguous:
+        return runtime("moved", (a, b), (x.nbytes,))
+    step: Step = draft.copied(a, x, b, y)
+    return step
+
+
+def insides(eqn: Equation, draft: Any) -> Any:
+    """Stand-ins for the programs that an equation holds."""
+    known = draft.inside.get(eqn)
+    if not known:
+        raise NotLowered("what is inside can't be run by itself for these values")
+    return known
+
+
+# --- calls and branches ---------------------------------------------------------------------------
+
+
+def call(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator[Step]:
+    """The steps of the program, in line."""
+    (known,) = insides(eqn, draft)
+    yield from draft.within(eqn.params["program"], known, operands, results).steps
+
+
+def cond(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator[Step]:
+    """Two lists of steps that write to the same places, and what chooses one."""
+    place, number = operands[0]
+    if number.dtype.kind not in "biuf":
+        raise NotLowered(f"a condition of {number.dtype}")
+    blocks = [
+        draft.within(eqn.params[key], known, operands[1:], results).steps
+        for key, known in zip(("true", "false"), insides(eqn, draft), strict=True)
+    ]
+    params = (number.itemsize, int(number.dtype.kind == "f"))
+    yield runtime("choose", [place], params, blocks)
+
+
+# --- what is handed from trip to trip -------------------------------------------------------------
+
+
+class Carry(NamedTuple):
+    """One value of the carry: slots for the old and the new one, and how both lie."""
+
+    old: Operand
+    new: Operand
+    view: Array
+
+
+class Stack(NamedTuple):
+    """A stack in memory: where, from element to element, and how an element lies."""
+
+    base: Operand
+    stride: int
+    view: Array
+
+
+def carries_of(draft: Any, leaves: Given) -> list[Carry]:
+    """A carry for each value that a loop starts from."""
+    return [
+        Carry(
+            Operand(draft.layout.moving()),
+            Operand(draft.layout.moving()),
+            np.empty(view.shape, view.dtype),
+        )
+        for _, view in leaves
+    ]
+
+
+def unchanged(program: Program, consts: int, number: int) -> bool:
+    """Whether an output is the value of the carry that the trip began with."""
+    return program.outputs[number] is program.inputs[consts + number]
+
+
+class Homes:
+    """The homes of a carry, and the steps before and after a loop.
+
+    ``body``: its plan, in which each carry was one of ``carries``; ``even``: whether the number of
+    trips is even, None if it isn't known. ``operands``: as the loop in the runtime has them;
+    ``swaps``, ``keeps``: how many carries take turns, and stay.
+    """
+
+    def __init__(
+        self, draft: Any, carries: Sequence[Carry], body: Any, leaves: Given, results: Given,
+        even: bool | None,
+    ) -> None:
+        self.draft, self.even = draft, even
+        self.before: list[Step] = []
+        self.after: list[Step] = []
+        swaps: list[Operand] = []
+        keeps: list[Operand] = []
+        for number, carry in enumerate(carries):
+            home = self._home(carry, results[number])
+            stays = body.targets[number] is None or body.lies(number) == carry.old
+            if stays:
+                keeps += [carry.old, home]
+            else:
+                spare = draft.scratch(max(carry.view.nbytes, WORD))
+                swaps += [carry.old, carry.new, *((spare, home) if even is False else (home, spare))]
+            first = spare if not stays and even is False else home
+            self.before.append(copied(draft, leaves[number], (first, carry.view)))
+            self._finish(carry, home, results[number], stays)
+        self.operands = [*swaps, *keeps]
+        self.swaps, self.keeps = len(swaps) // 4, len(keeps) // 2
+
+    def _home(self, carry: Carry, result: tuple[Operand, Array]) -> Operand:
+        """Where the last value is to lie: in the result's memory, if that is in C order."""
+        if result[1].flags.c_contiguous:
+            return result[0]
+        home: Operand = self.draft.scratch(carry.view.nbytes)
+        return home
+
+    def _finish(
+        self, carry: Carry, home: Operand, result: tuple[Operand, Array], stays: bool
+    ) -> None:
+        """Bring the last value to where it belongs, if it may lie elsewhere."""
+        if not stays and self.even is None:
+            self.after.append(runtime("moved", (carry.old, home), (carry.view.nbytes,)))
+        if home != result[0]:
+            self.after.append(copied(self.draft, (home, carry.view), result))
+
+
+def check_order(program: Program, leaves: Given, strict: bool) -> None:
+    """Inside a loop the carry lies in C order. Where it does not in NumPy, operations that take
+    elements in the order of their memory may round in another way.
+    """
+    if strict and not all(view.flags.c_contiguous for _, view in leaves) and _sums(program):
+        raise NotLowered("NumPy's own bits: what the loop starts from is not in C order")
+
+
+def _sums(program: Program) -> bool:
+    return any(
+        is_reduction(eqn)
+        or eqn.primitive.name in CALLS
+        or any(_sums(one) for _, one in programs_in(eqn.params))
+        for eqn in program.equations
+    )
+
+
+# --- while ----------------------------------------------------------------------------------------
+
+
+def repeat_while(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator[Step]:
+    """The loop that goes on while its condition holds."""
+    test, body = eqn.params["cond"], eqn.params["body"]
+    first, second = eqn.params["consts"][0], sum(eqn.params["consts"])
+    leaves, (of_test, of_body) = operands[second:], insides(eqn, draft)
+    check_order(body, leaves, draft.strict)
+    carries = carries_of(draft, leaves)
+    old = [(carry.old, carry.view) for carry in carries]
+    byte = (draft.scratch(WORD), np.empty((), bool))
+    tested = draft.within(test, of_test, [*operands[:first], *old], [byte])
+    count = second - first
+    planned = draft.within(
+        body,
+        of_body,
+        [*operands[first:second], *old],
+        [
+            None if unchanged(body, count, k) else (carry.new, carry.view)
+            for k, carry in enumerate(carries)
+        ],
+        {k: count + k for k in range(len(carries))},
+    )
+    homes = Homes(draft, carries, planned, leaves, results, None)
+    yield from homes.before
+    yield runtime(
+        "repeat_while",
+        [byte[0], *homes.operands],
+        (homes.swaps, homes.keeps),
+        [tested.steps, planned.steps],
+    )
+    yield from homes.after
+
+
+# --- loops of a number of trips -------------------------------------------------------------------
+
+
+def loop(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator[Step]:
+    """The legs of a loop, with memory for what only the run knows the size of."""
+    plan: Loop = eqn.params["plan"]
+    made = _Legs(plan, operands, results, draft)
+    yield from made.count
+    steps = [
+        step
+        for number, known in enumerate(insides(eqn, draft))
+        for step in made.leg(number, known)
+    ]
+    if made.allocated:
+        slots = [one.base for one in made.allocated]
+        sizes = [one.stride for one in made.allocated]
+        yield runtime("with_memory", [made.trips, *slots], [*sizes, len(slots)], [steps])
+    else:
+        yield from steps
+    yield from made.exported()
+
+
+class _Legs:
+    """Plans the legs of a loop one after another.
+
+    ``trips``: where their number stands; ``count``: the steps that find it; ``allocated``: stacks
+    in memory that the run must ask for.
+    """
+
+    def __init__(self, plan: Loop, operands: Given, results: Given, draft: Any) -> None:
+        self.plan, self.draft = plan, draft
+        number, self.operands, imported = plan.unpack(operands)
+        self.carried = sum(len(leg.init) for leg in plan.legs)
+        self.results, self.exports = results[: self.carried], results[self.carried :]
+        self.stacks = {
+            s: _imported(*one) for s, one in zip(plan.imports, imported, strict=True)
+        }
+        self.whole = {s: view for s, (_, view) in zip(plan.imports, imported, strict=True)}
+        self.allocated: list[Stack] = []
+        self.position = 0
+        self.count: list[Step] = []
+        if plan.length is not None:
+            self.trips = draft.constant(np.array(plan.length, np.int64))
+        else:
+            self._count(*number[0])
+        for s, aval in plan.written.items():
+            self.stacks[s] = self._written(s, aval)
+
+    def _count(self, place: Operand, number: Array) -> None:
+        self.trips = self.draft.scratch(WORD)
+        params = (number.itemsize, int(number.dtype.kind == "i"))
+        self.count.append(runtime("whole_number", (place, self.trips), params))
+
+    def _written(self, number: int, aval: Aval) -> Stack:
+        """A stack that a leg writes: a result, or memory of its own."""
+        if aval.dtype not in DTYPES:
+            raise NotLowered(f"machine code knows no {aval.dtype}")
+        view: Array = np.empty(aval.shape, aval.dtype)
+        if number in self.plan.exports:
+            base, known = self.exports[self.plan.exports.index(number)]
+            if not known.flags.c_contiguous:
+                raise NotLowered("a stack that is not in C order")
+        elif self.plan.length is not None:
+            base = self.draft.scratch(max(self.plan.length * view.nbytes, WORD))
+        else:
+            base = Operand(self.draft.layout.moving())
+            self.allocated.append(Stack(base, view.nbytes, view))
+        return Stack(base, view.nbytes, view)
+
+    def leg(self, number: int, known: Any) -> Iterator[Step]:
+        """The steps of a leg."""
+        body, leg = self.plan.bodies[number], self.plan.legs[number]
+        leaves = [self.operands[k] for k in leg.init]
+        check_order(body, leaves, self.draft.strict)
+        carries = carries_of(self.draft, leaves)
+        moving = [
+            (Operand(self.draft.layout.moving()), self.stacks[s])
+            for s in (*leg.reads, *leg.writes)
+        ]
+        planned = self._body(body, known, leg, carries, moving)
+        results = self.results[self.position : self.position + len(carries)]
+        self.position += len(carries)
+        even = None if self.plan.length is None else self.plan.length % 2 == 0
+        homes = Homes(self.draft, carries, planned, leaves, results, even)
+        yield from homes.before
+        ways = [part for slot, stack in moving for part in (slot, stack.base)]
+        strides = [stack.stride for _, stack in moving]
+        yield runtime(
+            "repeat",
+            [self.trips, *homes.operands, *ways],
+            [*strides, homes.swaps, homes.keeps, len(moving), int(leg.reverse)],
+            [planned.steps],
+        )
+        yield from homes.after
+
+    def _body(
+        self,
+        body: Program,
+        known: Any,
+        leg: Leg,
+        carries: Sequence[Carry],
+        moving: Sequence[tuple[Operand, Stack]],
+    ) -> Any:
+        """The plan of one trip."""
+        elements = [(slot, stack.view) for slot, stack in moving]
+        count, read = len(leg.consts), len(leg.reads)
+        given = [
+            *(self.operands[k] for k in leg.consts),
+            *((carry.old, carry.view) for carry in carries),
+            *elements[:read],
+        ]
+        targets = [
+            None if unchanged(body, count, k) else (carry.new, carry.view)
+            for k, carry in enumerate(carries)
+        ]
+        over = {k: count + k for k in range(len(carries))}
+        return self.draft.within(body, known, given, [*targets, *elements[read:]], over)
+
+    def exported(self) -> Iterator[Step]:
+        """Copies of exported stacks that do not lie in the result's place yet."""
+        for k, s in enumerate(self.plan.exports):
+            stack, (target, view) = self.stacks[s], self.exports[k]
+            if stack.base != target:
+                source = self.whole.get(s, view)
+                yield copied(self.draft, (stack.base, source), (target, view))
+
+
+def _imported(base: Operand, view: Array) -> Stack:
+    element = view[0, ...] if len(view) else np.empty(view.shape[1:], view.dtype)
+    return Stack(base, view.strides[0], element)
+
+
+CALLS.update(call=call, cond=cond, loop=loop)
+CALLS["while"] = repeat_while
+WHY_NOT.update(dict.fromkeys(("call", "cond", "loop", "while"), why_not))

@@ -1,0 +1,194 @@
+"""Reads and writes with an index: gathers, scatters, copies of parts. Layer: ``static``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ....core.aval import Aval, aval_of
+from ....core.program import Equation, Literal, Var
+from ....ops.arithmetic import add, astype
+from ....ops.comparison import where
+from ....ops.index import Slot
+from ..nest import nest_of
+from ..scalars import NotLowered
+from ..steps import Array, Operand, Step
+from . import CALLS, OVER, WHY_NOT, Given
+from .access import Access, Index, index_of
+from .walks import Pair, blocks, broadcast, cast, copied, mapped, merged, split, walk
+
+NUMBERS = {"f": "f32", "d": "f64", "F": "f32", "D": "f64"}  # what a sum is of, by its dtype
+INNER = 1 << 12  # bytes: axes that are as short are gone along for each place of the index arrays
+WORDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
+
+
+def why_not(eqn: Equation, strict: bool) -> str:
+    """Why a read or a write can't be machine code."""
+    indexed = {entry.number for entry in eqn.params["index"] if type(entry) is Slot}
+    arrays = eqn.inputs[len(eqn.inputs) - len(indexed) :]
+    if any(atom.aval.dtype.kind == "b" and not atom.aval.shape for atom in arrays):
+        return "a single boolean as an index"
+    if isinstance(eqn.inputs[0], Literal):
+        return "an indexed number"
+    return ""
+
+
+def why_not_added(eqn: Equation, strict: bool) -> str:
+    """Why an accumulating write can't be machine code."""
+    x = eqn.inputs[0].aval.dtype
+    if x.kind == "b":
+        return "sums of booleans are NumPy's"
+    if _sum_dtype(eqn) != x and len(eqn.inputs) > 2:
+        return "a sum of another dtype"
+    return why_not(eqn, strict)
+
+
+def _sum_dtype(eqn: Equation) -> Any:
+    """NumPy adds in the dtype of both; a Python number is an array to ``np.add.at``."""
+    return np.result_type(*(atom.aval.dtype for atom in eqn.inputs[:2]))
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def getitem(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator[Step]:
+    """The steps of ``x[index]`` with arrays in the index."""
+    x, *arrays = operands
+    to, known = results[0]
+    access = Access(eqn, x, arrays, known.shape, draft)
+    yield from access.steps
+    if not known.size:
+        return
+    rows = [known.strides, access.strides, access.offset_strides]
+    lengths, strides = nest_of(access.shape, rows)
+    size, lengths, strides = blocks(known.itemsize, lengths, strides)
+    given = (to, access.start, access.offsets[0])
+    params = (size, *walk(lengths, strides))
+    yield Step("gather_blocks", given, params, runtime=True, **split(lengths))
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def setitem(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator[Step]:
+    """The steps of x with ``x[index] = v``."""
+    dtype = results[0][1].dtype
+    if operands[1][1].dtype.kind == "c" != dtype.kind:
+        raise NotLowered("complex numbers lose their imaginary part")
+    yield from _written(eqn, operands, results[0], dtype, draft)
+
+
+def scatter_add(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator[Step]:
+    """The steps of x with v added at ``x[index]``."""
+    yield from _written(eqn, operands, results[0], _sum_dtype(eqn), draft)
+
+
+def _written(
+    eqn: Equation, operands: Given, result: Pair, dtype: Any, draft: Any
+) -> Iterator[Step]:
+    """What is written into lies in the result's place, or is copied there; then v, as ``dtype``, is
+    written or added.
+    """
+    x, v, *arrays = operands
+    steps: list[Step] = []
+    v = cast(v, eqn.inputs[1], dtype, draft, steps)
+    if x[0] != result[0]:
+        steps += copied(x, result)
+    index = index_of(eqn, result[1], arrays)
+    masked = len(arrays) == 1 and arrays[0][1].dtype.kind == "b"
+    if not arrays or (masked and index.selected(v[1].shape) == 1):
+        yield from steps
+        yield from _write_part(eqn, index, v, result, arrays, draft.strict)
+        return
+    access = Access(eqn, result, arrays, v[1].shape, draft)
+    if not (access.once or access.ordered):
+        raise NotLowered("index arrays that are not in C order")
+    yield from (*steps, *access.steps)
+    if 0 not in access.shape:
+        yield _scattered(eqn, access, v, result[1])
+
+
+def _write_part(
+    eqn: Equation, index: Index, v: Pair, result: Pair, arrays: Sequence[Pair], strict: bool
+) -> Iterator[Step]:
+    """A part that slices select, or where a mask is true, which v has one number for."""
+    operand, known = result
+    taken = index.picked[0].axes if arrays else ()
+    axes = index.around(taken, index.axes)
+    shape = tuple(length for length, _ in axes)
+    if 0 in shape:
+        return
+    ends = [length for length, _ in index.axes]
+    strides = broadcast(v[1], index.around((1,) if arrays else (), ends))
+    first, last = index.position, index.position + bool(arrays)
+    strides = (*strides[:first], *(0 for _ in taken), *strides[last:])
+    part = _seen(known, shape, [stride for _, stride in axes])
+    start = Operand(operand.base, operand.offset + index.offset)
+    new = v[0], _seen(v[1], shape, strides)
+    if not arrays and eqn.primitive.name == "setitem":
+        yield from copied(new, (start, part))
+        return
+    old, more, made = Var(aval_of(part)), Var(aval_of(new[1])), Var(aval_of(part))
+    reads, equations, value = {old: (start, part), more: new}, list[Equation](), more
+    if eqn.primitive.name == "scatter_add":
+        equations, value = _sum(old, more)
+    if arrays:
+        mask = arrays[0][1]
+        around = index.around(mask.strides, [0] * len(index.axes))
+        seen = _seen(mask, shape, around)
+        chosen = Var(aval_of(seen))
+        reads[chosen] = arrays[0][0], seen
+        equations.append(Equation(where, (chosen, value, old), (made,), {}))
+    else:
+        made = value
+    yield mapped(equations, reads, {made: (start, part)}, strict)
+
+
+def _sum(old: Var, more: Var) -> tuple[list[Equation], Var]:
+    """NumPy's sum, in the dtype of both, as the dtype of the first."""
+    dtype = np.result_type(old.aval.dtype, more.aval.dtype)
+    total, made = Var(Aval(old.aval.shape, dtype)), Var(old.aval)
+    equations = [Equation(add, (old, more), (total,), {})]
+    if dtype == old.aval.dtype:
+        return equations, total
+    return [*equations, Equation(astype, (total,), (made,), {"dtype": old.aval.dtype})], made
+
+
+def _seen(view: Array, shape: tuple[int, ...], strides: Sequence[int]) -> Array:
+    """A stand-in that lies as said."""
+    return np.lib.stride_tricks.as_strided(view, shape, strides, writeable=False)
+
+
+def _scattered(eqn: Equation, access: Access, v: Pair, known: Array) -> Step:
+    """What is written or added at offsets, in the order of the index arrays."""
+    rows = [access.strides, broadcast(v[1], access.shape), access.offset_strides]
+    axes = list(zip(access.shape, *rows, strict=True))
+    first = access.index.position
+    places = axes[first : first + len(access.places)]
+    rest = [*axes[:first], *axes[first + len(access.places) :]]
+    rest.sort(key=lambda axis: -abs(axis[1]))
+    inner = [axis for axis in rest if axis[0] * abs(axis[1]) <= INNER]
+    outer = [axis for axis in rest if axis[0] * abs(axis[1]) > INNER]
+    given = (access.start, v[0], access.offsets[0])
+    size = known.itemsize
+    ordered = [*outer, *places, *inner]
+    if eqn.primitive.name == "scatter_add":
+        if known.dtype.kind == "c":
+            ordered, size = [*ordered, (2, size // 2, size // 2, 0)], size // 2
+        number = NUMBERS.get(known.dtype.char, WORDS.get(size, ""))
+        lengths, strides = _columns(ordered)
+        return Step(f"add_at_{number}", given, walk(lengths, strides), runtime=True)
+    size, lengths, strides = blocks(size, *_columns(ordered))
+    return Step("scatter_blocks", given, (size, *walk(lengths, strides)), runtime=True)
+
+
+def _columns(axes: Sequence[tuple[int, ...]]) -> tuple[list[int], list[list[int]]]:
+    """Lengths and strides of axes, as few as can be."""
+    return merged([axis[0] for axis in axes], [[axis[i] for axis in axes] for i in (1, 2, 3)])
+
+
+CALLS.update(getitem=getitem, setitem=setitem, scatter_add=scatter_add)
+WHY_NOT.update(getitem=why_not, setitem=why_not, scatter_add=why_not_added)
+OVER.update(setitem=0, scatter_add=0)
