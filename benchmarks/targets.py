@@ -25,9 +25,10 @@ RATIOS = ("ratio", "speed", "sum")
 class Target:
     """What wengert's first row is held to, by `kind`.
 
-    At most `limit` is time / time of `against` ("ratio"), time - time of it ("difference", seconds),
-    the time itself ("time"), time / the sum of all other rows ("sum"); at least `limit` is time of
-    `against` / time ("speed"). `against` is a library, the label of a row, or `PEERS`.
+    At most `limit` is time / time of `against` ("ratio"), time - time of it in seconds
+    ("difference"), the time itself ("time"), time / the sum of all other rows ("sum"); at least
+    `limit` is time of `against` / time ("speed"). `against` is a library, the label of a row, or
+    `PEERS`.
     """
 
     suite: str
@@ -91,7 +92,9 @@ def native_targets(names: Sequence[str], threads: int) -> list[Target]:
     """Return the targets of the benchmarks `names` of the suite `native` at a thread count."""
     pieces = [name for name in names if name[1:2] == " "]
     found = [
-        Target("native", name, PEERS, "speed", _SLOWER_ALLOWED.get(name, 1.0), wanted=1.0)
+        Target("native", name, PEERS, "speed", _SLOWER_ALLOWED[name], wanted=1.0)
+        if name in _SLOWER_ALLOWED
+        else Target("native", name, PEERS, "speed", 1.0)
         for name in pieces
     ]
     found += [

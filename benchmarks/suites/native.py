@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import report, running
 from benchmarks.harness import Benchmark, Settings
-from benchmarks.targets import judge, native_targets
+from benchmarks.targets import PEERS, judge, native_targets
 from benchmarks.work import (
     adbench_lstm,
     alternating,
@@ -100,7 +100,7 @@ def _measure(options: argparse.Namespace) -> int:
         sections.append(costs.compile_times(chosen, console.print))
     if options.memory:
         sections.append(costs.memory(chosen, console.print))
-    report.print_targets(verdicts, console)
+    report.print_targets([v for v in verdicts if v.target.against != PEERS], console)
     for section in reversed(sections):
         report.print_section(section, console)
     complete = not options.only and not options.quick

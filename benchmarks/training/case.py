@@ -104,12 +104,10 @@ def training_runner(
     start: Callable[[P], Trainer],
     convert: Callable[[tuple[Array, Array]], tuple[Any, Any]] = unchanged,
     prepare: Callable[[Callable[..., Any], Batches], str] = ready,
-    wait: Callable[[Any], object] | None = None,
 ) -> Runner:
     """Return the runner of a trainer; losses and changes of the parameters must agree.
 
-    `prepare` is called with the step that is timed before that, and gives the remark in the table;
-    `wait` with the last loss of a sample, where steps run on after they have returned.
+    `prepare` is called with the step that is timed, before it is, and gives the remark in the table.
     """
     batches = [convert(batch) for batch in case.batches]
     trial = start(case)
@@ -122,10 +120,7 @@ def training_runner(
     note = prepare(step, batches)
 
     def loop(drawn: Iterable[tuple[Any, Any]]) -> None:
-        loss = None
         for examples, labels in drawn:
-            loss = step(examples, labels)
-        if wait is not None:
-            wait(loss)
+            step(examples, labels)
 
     return Runner(loop, batches, [losses, *changes], note)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def with_scan(main: Any, extra: Any, state: Any, text: Any) -> Any:
 def with_loop(main: Any, extra: Any, state: Any, text: Any) -> Any:
     """Return the objective by a loop of Python."""
     state, total = tuple(state), 0.0
-    for x, gold in zip(text[:-1], text[1:], strict=True):
+    for x, gold in pairwise(text):
         state, likelihood = numpy_step(main, extra, state, x, gold)
         total = total + likelihood
     return -total / (BITS * (CHARACTERS - 1))
@@ -133,7 +134,7 @@ def _torch_objective(wrap: Callable[[Call], Call]) -> Call:
 
     def objective(main: Any, extra: Any, state: Any, text: Any) -> Any:
         state, total = tuple(state), 0.0
-        for x, gold in zip(text[:-1], text[1:], strict=True):
+        for x, gold in pairwise(text):
             state, likelihood = step(main, extra, state, x, gold)
             total = total + likelihood
         return -total / (BITS * (CHARACTERS - 1))

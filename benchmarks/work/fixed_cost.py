@@ -97,7 +97,7 @@ def _jitted_four() -> Runner:
 
     def loop(drawn: Iterable[Any]) -> None:
         for a, b, c, d in drawn:
-            call(a, b, c, d).block_until_ready()
+            call(a, b, c, d)
 
     return Runner(loop, inputs, [np.asarray(call(*given)) for given in inputs])
 
@@ -174,6 +174,6 @@ def _jitted(wrap: Callable[[Row], Any]) -> Runner:
 
     def loop(drawn: Iterable[Any]) -> None:
         for leaves in drawn:
-            call(leaves).block_until_ready()
+            call(leaves)
 
     return Runner(loop, inputs, [np.asarray(call(leaves)) for leaves in inputs])

@@ -105,7 +105,7 @@ def _torch_objective(wrap: Callable[[Call], Call]) -> Call:
     one = wrap(step)
 
     def objective(rates: Any) -> Any:
-        state = tuple(torch.tensor(value, dtype=torch.float64) for value in START)
+        state: Any = [torch.tensor(value, dtype=torch.float64) for value in START]
         for _ in range(STEPS):
             state = one(state, rates)
         return distance(state)

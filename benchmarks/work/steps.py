@@ -1,7 +1,6 @@
 """A training step in each library: forward, backward, gradient descent in float32.
 
-wengert and PyTorch change the parameters in place, JAX donates the old ones; a step of JAX may
-return before it is done, as in anyone's training loop: only the last of a sample is waited for.
+wengert and PyTorch change the parameters in place, JAX donates the old ones.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from benchmarks.work.task import (
     TORCH_COMPILED,
     Call,
     Make,
-    wait_for,
     with_jax,
 )
 
@@ -42,12 +40,12 @@ def contenders(
     problem: Callable[[], Problem], loss: Call, torch_loss: Make, jax_loss: Make
 ) -> tuple[Contender, ...]:
     """Return a row for each way; each loss takes (parameters, examples, labels)."""
-    rows = (
+    rows: tuple[Any, ...] = (
         ("wengert", COMPILED, partial(wengert, loss, True), {"prepare": settled}),
         ("wengert", EAGER, partial(wengert, loss, False), {}),
         ("torch", TORCH, lambda: pytorch(torch_loss()), {}),
         ("torch", TORCH_COMPILED, lambda: compiled_pytorch(torch_loss()), {}),
-        ("jax", JAX, lambda: jitted_step(jax_loss()), {"wait": wait_for}),
+        ("jax", JAX, lambda: jitted_step(jax_loss()), {}),
     )
     return tuple(contender(problem, *row) for row in rows)
 
@@ -80,10 +78,9 @@ def wengert(loss: Call, compiled: bool) -> tuple[Begin, Convert]:
     class Leaves:
         def __init__(self, problem: Problem) -> None:
             self.parameters = [wg.array(value, requires_grad=True) for value in problem.initial]
-            if compiled:
-                self.step = wg.compile(self.step)  # type: ignore[method-assign]
+            self.step: Call = wg.compile(self.taken) if compiled else self.taken
 
-        def step(self, x: Any, labels: Any) -> Any:
+        def taken(self, x: Any, labels: Any) -> Any:
             value = loss(self.parameters, x, labels)
             value.backward()
             with wg.no_grad():

@@ -10,7 +10,7 @@ from benchmarks.report import Cells, Section, duration
 from benchmarks.targets import PEERS, Verdict
 from benchmarks.work.task import BY_HAND
 
-HEADER = ("", "wengert", "best peer", "", "speed", "10-90 %", "at least", "", "by hand", "remark")
+HEADER = ("", "wengert", "best peer", "", "speed", "10-90 %", "at least", "", "by hand", "native")
 MEAN_LIMIT = 2.0
 
 
@@ -34,9 +34,9 @@ def _line(outcome: Outcome, verdict: Verdict) -> Cells:
     """Return the line of one piece; times are medians, the speed that of the rounds' ratios."""
     mine, measured = outcome.of("wengert")[0], verdict.measured
     name, limit = outcome.benchmark.name, f"{verdict.target.limit:.2f} x"
-    remark = mine.message
+    native = "no" if mine.message else "yes"
     if measured is None:
-        return (name, mine.status, "", "", "", "", limit, verdict.text, "", remark)
+        return (name, mine.status, "", "", "", "", limit, verdict.text, "", "")
     times = {row.label: duration(row.median) for row in outcome.rows if row.status == "ok"}
     return (
         name,
@@ -48,5 +48,5 @@ def _line(outcome: Outcome, verdict: Verdict) -> Cells:
         limit,
         verdict.text,
         times.get(BY_HAND, ""),
-        remark,
+        native,
     )

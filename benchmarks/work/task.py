@@ -1,17 +1,17 @@
 """A function to be called with changing arrays, as each library is best asked to run it.
 
 wengert and PyTorch run it eagerly and compiled, JAX jitted; NumPy runs derivatives written by hand.
-Every contender gets the same numbers, in arrays of its own kind that exist before the call; a call
-ends when its result is there.
+Every contender gets the same numbers, in arrays of its own kind that exist before the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import importlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from benchmarks.agreement import flat
 from benchmarks.harness import Benchmark, Contender, Runner, Start, runner
 from benchmarks.work.settle import settle
 
@@ -72,7 +72,7 @@ class Task:
                 "torch", TORCH_COMPILED, lambda: (torch_too(), tensors(inputs())), runner
             )
         if (jax := self.jax) is not None:
-            yield contender("jax", JAX, lambda: jitted(jax, inputs()), waiting_runner)
+            yield contender("jax", JAX, lambda: jitted(jax, inputs()), runner)
         if (by_hand := self.numpy) is not None:
             yield contender("numpy", BY_HAND, lambda: (by_hand(), inputs()), runner)
         if (function := self.function) is not None:
@@ -104,24 +104,6 @@ def for_scale(function: Call, inputs: Sequence[tuple[Any, ...]]) -> Runner:
     return replace(native_runner(wg.compile(function), inputs), results=None)
 
 
-def waiting_runner(call: Call, inputs: Sequence[tuple[Any, ...]]) -> Runner:
-    """Return the runner of a function of JAX: each call waits for its result."""
-
-    def loop(drawn: Iterable[tuple[Any, ...]]) -> None:
-        for arguments in drawn:
-            wait_for(call(*arguments))
-
-    return Runner(loop, inputs, [leaf for arguments in inputs for leaf in flat(call(*arguments))])
-
-
-def wait_for(result: Any) -> None:
-    """Wait until a result of JAX is there: all arrays of a call are when one is."""
-    while isinstance(result, tuple | list):
-        result = result[0]
-    if hasattr(result, "block_until_ready"):
-        result.block_until_ready()
-
-
 def jitted(make: Make, inputs: Sequence[tuple[Any, ...]]) -> tuple[Call, list[tuple[Any, ...]]]:
     """Return the function made, jitted, and the inputs as arrays of JAX."""
     jax = with_jax()
@@ -144,12 +126,17 @@ def tensors(
     ]
 
 
+@cache
 def with_jax() -> Any:
-    """Return JAX, on the CPU and with float64 allowed."""
-    import jax
+    """Return JAX, on the CPU, with float64 allowed, and so that a call is done when it returns.
 
+    Dispatch to another thread, JAX's default, makes calls that are waited for up to five times
+    slower.
+    """
+    jax: Any = importlib.import_module("jax")
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     return jax
 
 

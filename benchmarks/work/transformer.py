@@ -98,16 +98,18 @@ def loss(parameters: list[Any], x: Any, target: Any) -> Any:
 
 def torch_loss() -> Call:
     """Return the loss in PyTorch."""
-    from torch.nn import functional as F
+    from torch.nn import functional
 
     def loss(parameters: list[Any], x: Any, target: Any) -> Any:
         g1, h1, w_in, b_in, w_out, b_out, g2, h2, w1, b1, w2, b2 = parameters
-        joined = F.linear(F.layer_norm(x, (WIDTH,), g1, h1, EPSILON), w_in, b_in)
+        joined = functional.linear(functional.layer_norm(x, (WIDTH,), g1, h1, EPSILON), w_in, b_in)
         queries, keys, values = (heads(joined, number) for number in range(3))
-        attended = F.scaled_dot_product_attention(queries, keys, values)
-        x = x + F.linear(attended.swapaxes(1, 2).reshape(x.shape), w_out, b_out)
-        hidden = F.gelu(F.linear(F.layer_norm(x, (WIDTH,), g2, h2, EPSILON), w1, b1))
-        return F.mse_loss(x + F.linear(hidden, w2, b2), target)
+        attended = functional.scaled_dot_product_attention(queries, keys, values)
+        x = x + functional.linear(attended.swapaxes(1, 2).reshape(x.shape), w_out, b_out)
+        hidden = functional.gelu(
+            functional.linear(functional.layer_norm(x, (WIDTH,), g2, h2, EPSILON), w1, b1)
+        )
+        return functional.mse_loss(x + functional.linear(hidden, w2, b2), target)
 
     return loss
 

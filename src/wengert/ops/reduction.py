@@ -70,6 +70,7 @@ def _ties(y: Any, x: Any, axis: Any) -> Any:
 max: Primitive = reduction(
     name="max",
     value=np.maximum.reduce,
+    lower=lambda e, a, b: e.maximum(a, b),
     partial=_ties,
     selects=True,
     complex=False,
@@ -79,6 +80,7 @@ max: Primitive = reduction(
 min: Primitive = reduction(
     name="min",
     value=np.minimum.reduce,
+    lower=lambda e, a, b: e.minimum(a, b),
     partial=_ties,
     selects=True,
     complex=False,
@@ -150,6 +152,7 @@ def _along_draws(rng: Any, count: int = 1) -> Any:
 cumsum: Primitive = linear(
     name="cumsum",
     value=_cumulative(np.cumsum),
+    lower=lambda e, before, x: e.add(before, x),
     transpose=lambda i, gy, into, params: cumsum(
         gy, axis=params["axis"], reverse=not params.get("reverse", False)
     ),
@@ -229,9 +232,18 @@ def _recurrence_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
     return fit(_product(gb, before, absorbs), node.parents[0])
 
 
+def _recurrence_lower(e: Any, before: Any, a: Any, b: Any, absorbs: bool = False) -> Any:
+    step = e.multiply(a, before)
+    if absorbs:
+        zero = e.constant(0, before.dtype)
+        step = e.select(e.equal(before, zero), zero, step)
+    return e.add(step, b)
+
+
 recurrence: Primitive = general(
     name="recurrence",
     value=_recurrence_value,
+    lower=_recurrence_lower,
     jvp=_recurrence_jvp,
     pull=_recurrence_pull,
     reads=(frozenset({1, 2}), frozenset({2})),
@@ -265,6 +277,7 @@ def _cumprod_pull(i: int, gy: Any, node: Any, masked: bool) -> Any:
 cumprod: Primitive = general(
     name="cumprod",
     value=_cumulative(np.cumprod),
+    lower=lambda e, before, x: e.multiply(before, x),
     jvp=_cumprod_jvp,
     pull=_cumprod_pull,
     reads=(frozenset({1, 2}),),
@@ -325,7 +338,7 @@ all = _truth(
 )
 
 
-def _position(name: str, function: Any, summary: str) -> Primitive:
+def _position(name: str, function: Any, summary: str, lower: Any) -> Primitive:
     """``argmax`` and ``argmin``: ``axis`` is a number from 0."""
 
     def value(x: Any, axis: int, keepdims: bool = False) -> Any:
@@ -334,6 +347,7 @@ def _position(name: str, function: Any, summary: str) -> Primitive:
     primitive = general(
         name=name,
         value=value,
+        lower=lower,
         jvp=lambda y, xs, dxs, params: None,
         pull=NotDifferentiable(f"{name} gives positions, which have no derivative"),
         reads=(None,),
@@ -348,5 +362,21 @@ def _position(name: str, function: Any, summary: str) -> Primitive:
     return primitive
 
 
-argmax = _position("argmax", np.argmax, "Position of the largest element along an axis.")
-argmin = _position("argmin", np.argmin, "Position of the smallest element along an axis.")
+def _better(e: Any, larger: Any, best: Any, x: Any) -> Any:
+    """Whether ``x`` is more than ``best``; NaN is more than any number."""
+    nan = e.logical_and(e.isnan(x), e.logical_not(e.isnan(best)))
+    return e.logical_or(larger, nan)
+
+
+argmax = _position(
+    "argmax",
+    np.argmax,
+    "Position of the largest element along an axis.",
+    lambda e, best, x: _better(e, e.less(best, x), best, x),
+)
+argmin = _position(
+    "argmin",
+    np.argmin,
+    "Position of the smallest element along an axis.",
+    lambda e, best, x: _better(e, e.less(x, best), best, x),
+)

@@ -177,6 +177,7 @@ def _from_parts_value(x: Any, y: Any) -> Any:
 from_parts: Primitive = linear(
     name="from_parts",
     value=_from_parts_value,
+    lower=lambda e, x, y: e.from_parts(x, y, e.dtype),
     transpose=lambda i, gy, into, params: np.imag(gy) if i else np.real(gy),
     batch=lambda xs, batched, size, params: bind(from_parts, *_examples(xs, batched, size)),
     infer=lambda x, y: Aval(x.shape, np.result_type(x.dtype, y.dtype, np.complex64)),

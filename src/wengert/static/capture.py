@@ -57,7 +57,8 @@ class Compiled:
         self.history: list[str] = []  # the causes of all recordings
         self.dynamic: set[str] = set()
         self.fixed: set[str] = set()
-        self.counts = {"replayed": 0, "recorded": 0, "eager": 0, "called": 0}
+        self._counts = {"replayed": 0, "recorded": 0, "eager": 0, "called": 0}
+        self._entries: list[Any] = []  # the native ones in use
         self.impure = False  # whether it has effects, and runs as it is under transformations
         self._unsettled = 0
         self.__name__ = self.__qualname__ = type(function).__name__
@@ -76,7 +77,7 @@ class Compiled:
         key = f"{OWN}{self.__name__}"
         known = attributes.get(key)
         bound = getattr(known, "function", None)
-        if type(known) is not Bound or getattr(bound, "__self__", None) is not instance:
+        if not isinstance(known, Bound) or getattr(bound, "__self__", None) is not instance:
             method = types.MethodType(self.function, instance)
             known = Bound(method, *self._options)
             attributes[key] = known
@@ -96,6 +97,46 @@ class Compiled:
             return f"<compiled {name}: runs eagerly, {self.reason}>"
         return f"<compiled {name}: {len(self.variants)} variants>"
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many calls were ``replayed``, ``recorded``, run as they are (``eager``), and made one
+        equation of a derivative or a batch (``called``).
+        """
+        self._count_native()
+        return self._counts
+
+    def _count_native(self) -> None:
+        for entry in self._entries:
+            self._counts["replayed"] += entry.counted()
+
+    # --- native entries --------------------------------------------------------------------------
+
+    def _enter_natively(self, variant: Variant) -> None:
+        """From now on calls go to machine code first."""
+        variant.make_entry(self._in_python)
+        self._install()
+
+    def _install(self) -> None:
+        """Let calls go to the native entries that there are, one after another, and what is for
+        none of them to Python: ``__call__`` is looked up on the type, so each function that has
+        some has a class of its own.
+        """
+        self._count_native()
+        self._entries = [one.entry for one in self.variants if one.entry is not None]
+        plain = Bound if isinstance(self, Bound) else Compiled
+        if not self._entries:
+            self.__class__ = plain
+            return
+        later = [*(entry.call for entry in self._entries[1:]), self._in_python]
+        for entry, after in zip(self._entries, later, strict=True):
+            entry.fall_back_to(after)
+        inside = {"__slots__": (), "__call__": self._entries[0].call, "__doc__": plain.__doc__}
+        self.__class__ = type(plain.__name__, (plain,), {**inside, "__module__": plain.__module__})
+
+    @property
+    def _in_python(self) -> Callable[..., Any]:
+        return types.MethodType(Compiled.__call__, self)
+
     # --- to see ----------------------------------------------------------------------------------
 
     @property
@@ -112,9 +153,9 @@ class Compiled:
     # --- calls -----------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        interpreter = interpret.current.get()
+        interpreter, counts = interpret.current.get(), self._counts
         if self.reason:
-            self.counts["eager"] += 1
+            counts["eager"] += 1
             return self.function(*args, **kwargs)
         if interpreter is not ROOT and not (
             type(interpreter) is Cut and interpreter.parent is ROOT
@@ -131,12 +172,14 @@ class Compiled:
                         given = variant.straight.run(*found[0])
                     except RAISED:
                         return self._record(args, kwargs, records)
-                    self.counts["replayed"] += 1
+                    counts["replayed"] += 1
+                    if variant.waits:
+                        self._enter_natively(variant)
                     return variant.straight.finish.end(given, found[1])
         return self._record(args, kwargs, records)
 
     def _replay(self, variant: Variant, found: Any, args: Any, kwargs: Any, records: bool) -> Any:
-        counts = self.counts
+        counts = self._counts
         ended = variant.follow(found[0])
         if ended is None:
             return self._record(args, kwargs, records)
@@ -170,7 +213,7 @@ class Compiled:
         """
         with LOCK:
             if self.reason:
-                self.counts["eager"] += 1
+                self._counts["eager"] += 1
                 return self.function(*args, **kwargs)
             for variant in self.variants:
                 if variant.records is records:
@@ -178,7 +221,7 @@ class Compiled:
                     ended = None if found is None else variant.follow(found[0])
                     if ended is not None:
                         finish, given = ended
-                        self.counts["replayed"] += 1
+                        self._counts["replayed"] += 1
                         return finish.apply(given, [found[1][i] for i in finish.places])
             return self._record_alone(args, kwargs, records)
 
@@ -189,17 +232,17 @@ class Compiled:
             return self.function(*args, **kwargs)
         except Refused as refusal:
             self._give_up(str(refusal))
-            self.counts["eager"] += 1
+            self._counts["eager"] += 1
             return self.function(*args, **kwargs)
         try:
             recording = record(self.function, reach, records)
         except Escaped as escape:
             self._wait(str(escape))
-            self.counts["eager"] += 1
+            self._counts["eager"] += 1
             return self.function(*args, **kwargs)
         except Exception as error:
             return self._failed(error, reach, args, kwargs)
-        self.counts["recorded"] += 1
+        self._counts["recorded"] += 1
         result = self._result(recording, reach)
         if recording.unsettled:
             self._wait(recording.unsettled)
@@ -222,6 +265,7 @@ class Compiled:
         if variant not in self.variants:
             self.variants.insert(0, variant)
             self.history.append(variant.cause)
+        self._install()
         paths = sum(one.paths.count for one in self.variants)
         if paths > self.limit:
             self._give_up(
@@ -256,6 +300,7 @@ class Compiled:
             self.dynamic |= changing
             known = [v.marks for v in alike]
             self.variants = [v for v in self.variants if v not in alike]
+            self._install()
             why = f"{cause(known, marks(reach), self.function)}: a variable from now on"
             return self._variant(args, kwargs, records, why)
         variant = Variant(reach, records, self.__name__)
@@ -268,7 +313,7 @@ class Compiled:
         is something that recording can't follow.
         """
         result = self.function(*args, **kwargs)
-        self.counts["eager"] += 1
+        self._counts["eager"] += 1
         promoted = {one.path for one in reach.inputs if one.path in self.dynamic} - self.fixed
         if promoted and not isinstance(error, Refused):
             self.fixed |= promoted
@@ -282,6 +327,7 @@ class Compiled:
         """Run eagerly from now on, and say so once."""
         self.reason = reason
         self.variants.clear()
+        self._install()
         text = f"{getattr(self, '__qualname__', 'the function')} runs eagerly: {reason}"
         if self.strict_capture:
             raise UnsupportedError(f"compile(strict_capture=True): {text}")
@@ -325,7 +371,7 @@ class Compiled:
         if recording.finish.commits or recording.unsettled:
             self.impure = True
             return None
-        self.counts["recorded"] += 1
+        self._counts["recorded"] += 1
         self._enter(variant, recording, reach)
         return variant if variant.pure and not self.reason else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,23 @@ if TYPE_CHECKING:
     from .reach import Input
 
 Checker = Callable[[tuple[Any, ...], dict[str, Any]], Any]
+
+
+class Watched(NamedTuple):
+    """What a native entry must look at: see ``Source``. It holds nothing of the call itself.
+
+    Attributes:
+        looks: in their order.
+        inputs: of each its kind, the name of the object that stands there, and of its plain value.
+        constants: objects by name.
+        count, keywords: the arguments.
+    """
+
+    looks: list[Look]
+    inputs: list[tuple[str, str, str]]
+    constants: dict[str, Any]
+    count: int
+    keywords: tuple[str, ...]
 
 
 class Source:
@@ -82,10 +99,19 @@ class Source:
         that ``targets`` write. ``writes``: whether it matters which arrays share memory;
         ``written``: those of NumPy's that must be writeable.
         """
-        return self._compiled(self.watched(writes, written), targets, handles)
+        return self._compiled(self._all(writes, written), targets, handles)
 
-    def watched(self, writes: bool, written: Iterable[str]) -> list[Look]:
-        """All that is to be looked at; see ``checker``."""
+    def watched(self, writes: bool, written: Iterable[str]) -> Watched:
+        """The same for a native entry."""
+        return Watched(
+            self._all(writes, written),
+            [(one.kind, one.name, one.held) for one in self.inputs],
+            self.constants,
+            len(self.objects["args"]),
+            tuple(self.objects["kwargs"]),
+        )
+
+    def _all(self, writes: bool, written: Iterable[str]) -> list[Look]:
         writeable = [Writeable(name) for name in sorted(written)]
         return [*self.looks, *(self.aliasing if writes else ()), *writeable]
 

@@ -6,6 +6,7 @@ written where: nothing is written before the last guard of a path has held. Laye
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -108,6 +109,17 @@ class Finish:
             if commit.kind in ("content", "grad") and commit.output.kind != "fixed"
         }
         self._ending: Ending | None = None
+
+    def into(self, inputs: Sequence[str]) -> dict[int, int]:
+        """Values, by number, that do nothing but replace the content of an input: of that the
+        number in ``inputs``, which are the checker's names.
+        """
+        used = Counter(output.number for output in self._all() if output.kind in VALUES)
+        return {
+            commit.output.number: inputs.index(self.targets[commit.target])
+            for commit in self.commits
+            if commit.kind in SEEN and used[commit.output.number] == 1
+        }
 
     def end(self, values: Sequence[Any], targets: Sequence[Any]) -> Any:
         """``apply`` for plain values, which is how most calls end."""
@@ -249,6 +261,7 @@ def _cell(target: Any, key: Any, value: Any) -> None:
 
 
 SEEN = ("copy", "content")  # effects on arrays
+VALUES = ("value", "python", "array", "released", "attached")  # outputs made of a value
 COMMITS = {
     "copy": _copy,
     "content": _content,

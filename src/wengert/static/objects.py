@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .code import CLOCKS, CONTENT, by_user, names_of, users_class, users_module
+from .looks import CodeIs, Empty, Same, Size, TypeIs
 from .places import Cell, ClassField, Field, Item, Place
 from .refusal import Refused
 
@@ -64,7 +65,7 @@ DESCRIPTORS = (
 
 def function(reach: Reach, value: Any, name: str, place: Place) -> None:
     code = value.__code__
-    reach.line(f"type({name}) is not FunctionType or {name}.__code__ is not {reach.constant(code)}")
+    reach.look(CodeIs(name, reach.constant(code)))
     inside(reach, value, name)
 
 
@@ -91,9 +92,9 @@ def _own_attributes(reach: Reach, value: types.FunctionType, name: str) -> None:
     """What stands on the function itself: ``step.mode = "train"``."""
     content, code = vars(value), f"{name}.__dict__"
     if not content:
-        reach.line(code)
+        reach.look(Empty(code))
         return
-    reach.line(f"len({code}) != {len(content)}")
+    reach.look(Size(code, len(content)))
     reach.structures.append((value.__name__, content, dict(content)))
     reach.instances.append((value, code, value.__name__, content, set()))
 
@@ -138,20 +139,20 @@ def clock(reach: Reach, value: Any, attributes: frozenset[str], name: str) -> No
 
 
 def method(reach: Reach, value: Any, name: str, place: Place) -> None:
-    reach.line(f"type({name}) is not MethodType")
+    reach.look(TypeIs(name, "MethodType"))
     reach.visit(Field(value, "__func__", place.path, name))
     reach.visit(Field(value, "__self__", "self", name))
 
 
 def partial_of(reach: Reach, value: Any, name: str, place: Place) -> None:
-    reach.line(f"type({name}) is not {reach.constant(partial)}")
+    reach.look(TypeIs(name, reach.constant(partial)))
     for key in ("func", "args", "keywords"):
         reach.visit(Field(value, key, f"{place.path}.{key}", name))
 
 
 def opaque(reach: Reach, value: Any, name: str, place: Place) -> None:
     """What is as it is: identity says all."""
-    reach.line(f"{name} is not {reach.constant(value)}")
+    reach.look(Same(name, reach.constant(value)))
     module, label = getattr(value, "__module__", None), getattr(value, "__name__", "")
     clock = CLOCKS.get(module) if isinstance(module, str) else None
     if isinstance(value, types.BuiltinFunctionType) and clock and label in clock:
@@ -184,12 +185,12 @@ def object_of(reach: Reach, value: Any, name: str, place: Place) -> None:
     """An object by identity, with its attributes."""
     inside = getattr(type(value), "__wengert_reach__", None)
     if inside is not None:  # a compiled function says what is in it
-        reach.line(f"{name} is not {reach.constant(value)}")
+        reach.look(Same(name, reach.constant(value)))
         inner = inside(value)
         reach.value(inner, reach.constant(inner), place)
         return
     if type(value) in (object, *LOCKS) or isinstance(value, IMMUTABLE) or _only_written(value):
-        reach.line(f"{name} is not {reach.constant(value)}")
+        reach.look(Same(name, reach.constant(value)))
         return
     if hasattr(type(value), "__next__"):
         raise Refused(
@@ -200,11 +201,11 @@ def object_of(reach: Reach, value: Any, name: str, place: Place) -> None:
         place.path.startswith("argument ") or type(value).__dataclass_params__.frozen
     )
     known = name if structural else reach.constant(value)
-    reach.line(
-        f"type({name}) is not {reach.constant(type(value))}"
-        if structural
-        else f"{name} is not {known}"
-    )
+    if structural:
+        reach.look(TypeIs(name, reach.constant(type(value))))
+        reach.containers.append(name)
+    else:
+        reach.look(Same(name, known))
     path = place.path or type(value).__name__
     if not isinstance(getattr(value, "__dict__", None), dict) and not _slots(type(value)):
         raise Refused(f"{path} is a {type(value).__name__}, whose content can't be looked at")
@@ -212,7 +213,7 @@ def object_of(reach: Reach, value: Any, name: str, place: Place) -> None:
     content = getattr(value, "__dict__", None)
     if isinstance(content, dict):
         code = f"{name}.__dict__" if structural else reach.constant(content)
-        reach.line(f"len({code}) != {len(content)}")
+        reach.look(Size(code, len(content)))
         scratch = getattr(type(value), "__wengert_scratch__", ())
         reach.scratch[id(content)] = scratch
         held = {key: one for key, one in content.items() if key not in scratch}

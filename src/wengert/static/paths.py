@@ -46,6 +46,8 @@ class Node:
         self.masked = False  # whether a shape in it, or its derivative, follows from values
         self.run: Callable[..., Sequence[Any]] = _not_planned
         self.native: Any = None  # what makes machine code of the program
+        self.compiled: Any = None  # the ``NativeProgram`` that all of it has become
+        self.into: dict[int, int] = {}  # outputs that may be written into the memory of an input
 
     @cached_property
     def differentiable(self) -> Program:

@@ -10,7 +10,6 @@ followed by structure, other objects by identity. Layer: ``static``.
 from __future__ import annotations
 
 import inspect
-import math
 import random
 import types
 from collections import deque
@@ -29,7 +28,27 @@ from ..ops.array import View
 from . import objects
 from .checker import Source, literal, overlapping
 from .code import users_class
-from .places import MISSING, OWN, Element, Field, Item, Place
+from .looks import (
+    ArrayLies,
+    Arguments,
+    Distinct,
+    Empty,
+    Equal,
+    Handle,
+    Keys,
+    Look,
+    Number,
+    OtherType,
+    Otherwise,
+    Overlaps,
+    Read,
+    Same,
+    Size,
+    Text,
+    TypeIs,
+    Unbased,
+)
+from .places import MISSING, OWN, ClassField, Element, Field, Item, Place
 from .refusal import Refused, Transformed
 
 LIMIT = 20_000  # places; what reaches further is no function to compile
@@ -51,13 +70,14 @@ BEHIND: tuple[tuple[Any, Callable[..., None]], ...] = (
 
 class Input(NamedTuple):
     """A variable of the program: ``kind`` is ``plain``, ``array`` or ``number``; ``name``: what the
-    checker calls the object that stood at ``place`` first.
+    checker calls the object that stood at ``place`` first, ``held``: its plain value.
     """
 
     kind: str
     name: str
     place: Place
     object: Any
+    held: str
 
     @property
     def path(self) -> str:
@@ -74,10 +94,6 @@ class Input(NamedTuple):
         """Its plain value now."""
         return self.object._value if self.kind == "array" else self.object
 
-    @property
-    def read(self) -> str:
-        """Its plain value, as the checker writes it."""
-        return f"{self.name}._value" if self.kind == "array" else self.name
 
 
 class Reach(Source):
@@ -116,6 +132,7 @@ class Reach(Source):
         self._seen: dict[int, str] = {}
         self.globals: set[tuple[int, str]] = set()
         self.classes: set[type] = set()
+        self.containers: list[str] = []  # names of those that are followed by structure
         self.overlaps: frozenset[tuple[int, int]] = frozenset()  # of the inputs, by number
         self._keep: list[Any] = []
         self._walk(function)
@@ -123,7 +140,8 @@ class Reach(Source):
     # --- the walk --------------------------------------------------------------------------------
 
     def _walk(self, function: Any) -> None:
-        self.line(f"len(args) != {len(self.args)} or {self._keys_differ('kwargs', self.kwargs)}")
+        keywords = tuple(self.kwargs)
+        self.look(Arguments(len(self.args), keywords, self.constant(keywords)))
         for i in range(len(self.args)):
             self.visit(Element(self.args, i, f"argument {i}", "args"))
         for key in self.kwargs:
@@ -145,26 +163,28 @@ class Reach(Source):
 
         for kind, key, content in self.methods:
             if key in self.attributes or key.startswith("__"):
-                held = f"{self.constant(kind)}.__dict__[{key!r}]"
-                self.line(f"{held} is not {self.constant(content)}")
+                place = ClassField(kind, key, "", self.constant(kind))
+                held = self.new(content)
+                self.look(Read.of(held, place), Same(held, self.constant(content)))
         self._compare_memory()
 
     def _compare_memory(self) -> None:
-        """Which inputs are one object or share memory; that must be the same again."""
-        arrays = [(i, one) for i, one in enumerate(self.inputs) if one.kind != "number"]
-        if len(arrays) < 2:
+        """Which inputs and containers are one object, and which inputs share memory; that must be
+        the same again.
+        """
+        arrays = [one for one in self.inputs if one.kind != "number"]
+        distinct = (*(one.name for one in arrays), *self.containers)
+        if len(distinct) > 1:
+            self.aliasing.append(Distinct(distinct))
+        plain = [one for one in arrays if one.kind == "plain"]
+        names = tuple([one.name for one in plain])
+        if len(arrays) < 2 or not plain:
             return
-        ids = ", ".join(f"id({one.name})" for _, one in arrays)
-        self.aliasing.append(f"if len({{{ids}}}) != {len(arrays)}: return None")
-        plain = [one for _, one in arrays if one.kind == "plain"]
         if all(one.object.base is None for one in plain):
-            based = " or ".join(f"{one.name}.base is not None" for one in plain)
-            self.aliasing += [f"if {based}: return None"] if plain else []
+            self.aliasing.append(Unbased(names))
             return
         self.overlaps = overlapping([one.object for one in plain])
-        names = "".join(f"{one.name}, " for one in plain)
-        known = self.constant(self.overlaps)
-        self.aliasing.append(f"if overlapping(({names})) != {known}: return None")
+        self.aliasing.append(Overlaps(names, self.constant(self.overlaps), self.overlaps))
 
     def _root(self, function: Any) -> None:
         """The function itself, which is what it is."""
@@ -188,14 +208,14 @@ class Reach(Source):
         if value is MISSING:
             return
         name = self.new(value)
-        self.lines.append(f"{name} = {place.read}")
+        self.look(Read.of(name, place))
         self.value(value, name, place)
 
     def value(self, value: Any, name: str, place: Place) -> None:
         """Write down what the checker is to find under ``name``, and what is behind it."""
         kind = type(value)
         if isinstance(value, np.generic) and value.dtype.kind in "biufc":
-            self._input("number", name, place, value, f"type({name}) is not {self.constant(kind)}")
+            self._input("number", name, place, value, TypeIs(name, self.constant(kind)))
             return
         if kind in NUMBERS:
             self._number(value, name, place)
@@ -205,7 +225,7 @@ class Reach(Source):
             return
         known = self._seen.get(id(value))
         if known is not None:
-            self.line(f"{name} is not {known}")
+            self.look(Same(name, known))
             return
         self._seen[id(value)] = name
         self._keep.append(value)
@@ -234,9 +254,11 @@ class Reach(Source):
 
     # --- leaves ----------------------------------------------------------------------------------
 
-    def _input(self, kind: str, name: str, place: Place, value: Any, differs: str) -> None:
-        self.line(differs)
-        self.inputs.append(Input(kind, name, place, value))
+    def _input(
+        self, kind: str, name: str, place: Place, value: Any, look: Look, held: str = ""
+    ) -> None:
+        self.look(look)
+        self.inputs.append(Input(kind, name, place, value, held or name))
 
     def _number(self, value: Any, name: str, place: Place) -> None:
         """A Python number: floats among the arguments are variables, others from their second value
@@ -245,21 +267,18 @@ class Reach(Source):
         path, kind = place.path, type(value).__name__
         argument = path.startswith("argument ") and kind != "int"
         if (argument or path in self.dynamic) and path not in self.fixed:
-            self._input("number", name, place, value, f"type({name}) is not {kind}")
+            self._input("number", name, place, value, TypeIs(name, kind))
             return
-        self.numbers[path] = len(self.lines), value
-        if kind == "int" or (kind == "float" and value and math.isfinite(value)):
-            self.line(f"type({name}) is not {kind} or {name} != {value!r}")
-        else:  # 0.0 and -0.0 are equal, and NaN is not
-            self.line(f"type({name}) is not {kind} or str({name}) != {str(value)!r}")
+        self.numbers[path] = len(self.looks), value
+        self.look(Number(name, value))
 
     def _simple(self, value: Any, name: str) -> None:
         if value is None or isinstance(value, bool):
-            self.line(f"{name} is not {value!r}")
+            self.look(Same(name, repr(value)))
         elif type(value) is str:
-            self.line(f"{name} != {value!r} or type({name}) is not str")
+            self.look(Text(name, value))
         else:
-            self.line(f"{name} != {self.constant(value)}")
+            self.look(Equal(name, self.constant(value), value))
 
     def _plain(self, value: np.ndarray[Any, Any], name: str, place: Place) -> None:
         if type(value) is not np.ndarray:
@@ -268,61 +287,55 @@ class Reach(Source):
             if value.size > 1000:
                 raise Refused(f"{place.path} is a large array of dtype {value.dtype}")
             same = self.constant(partial(np.array_equal, value.copy()))
-            self.line(f"not {same}({name})")
+            self.look(Otherwise(f"not {same}({name})", f"{place.path} holds {value.dtype}"))
             return
-        self._input("plain", name, place, value, self._array_differs(name, value))
+        self._input("plain", name, place, value, self._lies(name, value))
 
-    def _array_differs(self, name: str, value: np.ndarray[Any, Any]) -> str:
-        """Whether an array has another type or layout; each attribute costs the call 50 ns."""
-        dtype = self.constant(value.dtype)
-        laid_out = f"{name}.strides != {value.strides}"
-        if value.flags.carray:
-            laid_out = f"not {name}.flags.carray and {laid_out}"
-        return (
-            f"{name}.__class__ is not ndarray or {name}.shape != {value.shape} or ({name}.dtype is "
-            f"not {dtype} and {name}.dtype != {dtype}) or ({laid_out})"
-        )
+    def _lies(self, name: str, value: np.ndarray[Any, Any]) -> ArrayLies:
+        """An array of the same type and layout."""
+        dtype, compact = self.constant(value.dtype), value.flags.carray
+        return ArrayLies(name, dtype, value.shape, value.strides, compact)
 
     def _array(self, value: Any, name: str, place: Place) -> None:
         if value._owner is not ROOT:
             raise Transformed
         node, inner = value._node, value._value
-        active = "is None" if node is not None else "is not None"
-        self.line(
-            f"type({name}) is not Array or {name}._owner is not ROOT or {name}._node {active}"
-        )
+        self.look(Handle(name, node is not None))
+        held = self.attribute(name, "_value")
+        look: Look
         if type(inner) is np.ndarray:
-            held = self.new(inner)
-            self.lines.append(f"{held} = {name}._value")
-            differs = self._array_differs(held, inner)
+            look = self._lies(held, inner)
         else:
-            differs = f"type({name}._value) is not {self.constant(type(inner))}"
-        self._input("array", name, place, value, differs)
+            look = TypeIs(held, self.constant(type(inner)))
+        self._input("array", name, place, value, look, held)
         if node is not None:
             self._leaf(node, name, place)
 
     def _leaf(self, node: Any, name: str, place: Place) -> None:
         """The gradient of a leaf, and its hooks."""
+        found = self.attribute(name, "_node")
         if type(node) is not Leaf:
-            self.line(f"type({name}._node) is Leaf")
+            self.look(OtherType(found, "Leaf"))
             return
-        self.line(f"type({name}._node) is not Leaf")
-        self.visit(Field(node, "grad", f"{place.path}.grad", f"{name}._node"))
+        self.look(TypeIs(found, "Leaf"))
+        self.visit(Field(node, "grad", f"{place.path}.grad", found))
         if node.hooks:
             hooks = self.constant(tuple(node.hooks.values()))
-            self.line(f"tuple({name}._node.hooks.values()) != {hooks}")
+            differs = f"tuple({found}.hooks.values()) != {hooks}"
+            self.look(Otherwise(differs, f"{place.path} has hooks"))
         else:
-            self.line(f"{name}._node.hooks")
+            self.look(Empty(f"{found}.hooks"))
 
     def _view(self, value: Any, name: str, place: Place) -> None:
         if value._owner is not ROOT:
             raise Transformed
         primitive, params = self.constant(value._forward[0]), literal(value._forward[1])
         params = params or self.constant(value._forward[1])
-        self.line(
+        differs = (
             f"type({name}) is not View or {name}._owner is not ROOT or {name}._forward[0] is not "
             f"{primitive} or {name}._forward[1] != {params}"
         )
+        self.look(Otherwise(differs, f"{place.path} is a view of an Array"))
         self.views.append((value, name))
         self.visit(Field(value, "_base", place.path, name))
 
@@ -333,23 +346,21 @@ class Reach(Source):
     # --- containers ------------------------------------------------------------------------------
 
     def _tuple(self, value: Any, name: str, place: Place) -> None:
-        self.line(
-            f"type({name}) is not {self.constant(type(value))} or len({name}) != {len(value)}"
-        )
+        self.look(TypeIs(name, self.constant(type(value))), Size(name, len(value)))
         for i in range(len(value)):
             self.visit(Element(value, i, f"{place.path}[{i}]", name))
 
     def _list(self, value: Any, name: str, place: Place) -> None:
-        self.line(
-            f"type({name}) is not {self.constant(type(value))} or len({name}) != {len(value)}"
-        )
+        self.look(TypeIs(name, self.constant(type(value))), Size(name, len(value)))
+        self.containers.append(name)
         self.structures.append((place.path, value, list(value)))
         for i in range(len(value)):
             self.visit(Item(value, i, f"{place.path}[{i}]", name))
 
     def _dict(self, value: Any, name: str, place: Place) -> None:
-        kind = self.constant(type(value))
-        self.line(f"type({name}) is not {kind} or {self._keys_differ(name, value)}")
+        kind, keys = type(value), tuple(value)
+        self.look(TypeIs(name, self.constant(kind)), Keys(name, keys, self.constant(keys), kind))
+        self.containers.append(name)
         self.structures.append((place.path, value, dict(value)))
         for key in value:
             self.visit(
@@ -358,13 +369,9 @@ class Reach(Source):
                 else _Keyed(value, key, f"{place.path}[{key!r}]", name, self.constant(key))
             )
 
-    def _keys_differ(self, name: str, value: dict[Any, Any]) -> str:
-        if not value:
-            return f"len({name}) != 0"
-        return f"len({name}) != {len(value)} or tuple({name}) != {self.constant(tuple(value))}"
-
     def _set(self, value: Any, name: str, place: Place) -> None:
-        self.line(f"{name} != {self.constant(frozenset(value))}")
+        known = frozenset(value)
+        self.look(Equal(name, self.constant(known), known))
         self.structures.append((place.path, value, set(value)))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.program import Atom, Names, Program
 from .cause import code_at, spoken
-from .finish import Finish
+from .finish import VALUES, Finish
 from .naming import numbered_like
 from .passes import optimise
 from .passes_text import Passes, body
@@ -23,7 +23,6 @@ from .program_graph import ProgramGraph
 from .recorder import Guard
 
 Step = tuple[Node, Any]  # a segment, and the key under which its guard leads on
-VALUES = ("value", "python", "array", "released", "attached")  # outputs made of what is computed
 
 if TYPE_CHECKING:
     from .capture import Compiled

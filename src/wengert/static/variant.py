@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..control import derived
@@ -11,8 +11,9 @@ from ..core.errors import WengertError
 from ..core.interpret import bind
 from ..core.program import Program
 from .cause import marks
-from .checker import Checker
+from .checker import Checker, Watched
 from .finish import Finish
+from .looks import NotNative
 from .native import in_numpy, prepare
 from .passes import optimise
 from .paths import Node, Paths
@@ -30,6 +31,8 @@ class Variant:
         records: whether it was recorded outside of ``no_grad``.
         paths: the recordings.
         cause: why it was recorded, in words.
+        straight: the one node, where a call is one confirmed segment.
+        entry: the native one of such a call, once there is one; ``in_python``: why there is none.
     """
 
     def __init__(self, reach: Reach, records: bool, name: str) -> None:
@@ -41,7 +44,10 @@ class Variant:
         self.writes = False
         self.written: set[str] = set()  # arrays of NumPy's, as the checker calls them
         self.pure = True
-        self.straight: Any = None  # the one node, where a call is one confirmed segment
+        self.straight: Any = None
+        self.watched: Watched | None = None
+        self.entry: Any = None
+        self.in_python = ""
         self.check: Checker = lambda args, kwargs: None
         self.get: Checker = self.check
 
@@ -53,7 +59,7 @@ class Variant:
             return told
         self.attached = self.attached or finish.attached
         self.pure = self.pure and not finish.commits and not recording.backward
-        self.writes = self.writes or any(c.kind in ("copy", "content") for c in finish.commits)
+        self.writes = self.writes or bool(finish.commits)
         first = self.paths.first
         if not first.confirmed:
             return ""  # there is nothing to replay yet
@@ -64,9 +70,30 @@ class Variant:
             lambda program: self._optimised(program, strict),
             lambda node: prepare(node, strict) if native else in_numpy(node),
         )
-        single = first.confirmed and first.finish is not None and not self.attached
+        single = first.finish is not None and not self.attached
         self.straight = first if single else None
+        if single and first.native is not None:
+            self.watched = reach.watched(self.writes, self.written)
+            first.native.into = first.finish.into([one.name for one in reach.inputs])
         return ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether the program is machine code, and its calls are not yet."""
+        return self.watched is not None and self.straight.native.whole is not None
+
+    def make_entry(self, fallback: Callable[..., Any]) -> None:
+        """Make a native entry, or note why there can be none."""
+        from .llvm.whole import whole_call
+
+        watched, self.watched = self.watched, None
+        node = self.straight
+        try:
+            self.entry = whole_call(
+                watched, node.finish, node.native.whole, self.records, fallback
+            )
+        except NotNative as reason:
+            self.in_python = str(reason)
 
     def _optimised(self, program: Program, strict: bool) -> Program:
         return optimise(program, strict=strict)[0]

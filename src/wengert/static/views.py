@@ -1,4 +1,4 @@
-"""What in a kernel is not computed element by element: views and reductions.
+"""What in a nest is not computed element by element: views, reductions, cumulative operations.
 
 A kernel reads such a view with other strides, at no cost, where NumPy makes an object. Layer:
 ``static``.
@@ -27,6 +27,8 @@ def _getitem(x: Array, index: Any) -> Array:
 VIEWS: dict[str, Callable[..., Array]] = {
     "broadcast_to": lambda x, shape: np.broadcast_to(x, shape),
     "getitem": _getitem,
+    "imag": np.imag,
+    "real": np.real,
     "reshape": lambda x, shape: np.reshape(x, shape),
     "transpose": lambda x, axes: np.transpose(x, axes),
 }
@@ -34,10 +36,14 @@ VIEWS: dict[str, Callable[..., Array]] = {
 
 def is_view(eqn: Equation) -> bool:
     """Whether ``eqn`` is another look at its one input; a reshape may still have to copy."""
-    return eqn.primitive.name in VIEWS and len(eqn.inputs) == 1
+    name = eqn.primitive.name
+    if name == "imag" and eqn.inputs[0].aval.dtype.kind != "c":
+        return False  # zeros
+    return name in VIEWS and len(eqn.inputs) == 1
 
 
-REDUCTIONS = {"all": 1, "any": 0, "prod": 1, "sum": 0}  # those of kernels, with what none gives
+REDUCTIONS = frozenset({"all", "any", "argmax", "argmin", "max", "min", "prod", "sum"})
+CUMULATIVE = frozenset({"cumprod", "cumsum", "recurrence"})
 
 
 def is_reduction(eqn: Equation) -> bool:
@@ -45,9 +51,14 @@ def is_reduction(eqn: Equation) -> bool:
     return eqn.primitive.name in REDUCTIONS
 
 
+def is_cumulative(eqn: Equation) -> bool:
+    """Whether ``eqn`` goes along an axis, each element needing the one before."""
+    return eqn.primitive.name in CUMULATIVE
+
+
 def keeps_order(eqn: Equation) -> bool:
     """Whether a view of the same shape has the same elements at the same places."""
-    return eqn.primitive.name in ("broadcast_to", "reshape")
+    return eqn.primitive.name in ("broadcast_to", "imag", "real", "reshape")
 
 
 def view_of(eqn: Equation, x: Array) -> Array | None:

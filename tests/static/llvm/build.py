@@ -11,7 +11,8 @@ from wengert.core.aval import aval_of
 from wengert.core.primitive import Primitive
 from wengert.core.program import Equation, Literal, Program, Var
 from wengert.static.llvm.builtin import bind
-from wengert.static.llvm.native_program import Draft, load, why_not
+from wengert.static.llvm.blueprint import load
+from wengert.static.llvm.native_program import Draft, why_not
 from wengert.static.observe import observe
 from wengert.static.plan import Plan, fuse
 from wengert.static.views import is_view
@@ -40,7 +41,7 @@ def draft_of(program: Program, values: Sequence[Any], strict: bool) -> tuple[Dra
 
 def make_kernels(drafts: Sequence[Draft], fallbacks: Sequence[Any]) -> list[Any]:
     """A builtin for each draft; ``fallbacks`` run what it was not made for."""
-    programs = load(drafts)
+    programs = load([draft.blueprint() for draft in drafts])
     return [bind(program, fall) for program, fall in zip(programs, fallbacks, strict=True)]
 
 

@@ -410,7 +410,7 @@ import ctypes, sys
 from wengert.static.llvm import machine
 
 if sys.argv[1] == "no":
-    def generated(text):
+    def generated(text, vectors=True):
         raise AssertionError(text)
     machine.generated = generated
 KERNEL = '''{KERNEL}'''
@@ -428,7 +428,7 @@ from wengert.static import native
 native.SHARE = 0.0
 if sys.argv[1] == "no":
     from wengert.static.llvm import machine
-    def generated(text):
+    def generated(text, vectors=True):
         raise AssertionError(text)
     machine.generated = generated
 f = wengert.compile(wengert.grad(lambda x: np.sum(np.exp(x) * np.sin(x) + x * x)))

@@ -26,7 +26,7 @@ from wengert.static.llvm.lowlevel import (
     ptr,
     translated,
 )
-from wengert.static.llvm.native_program import NativeProgram, Slot
+from wengert.static.llvm.blueprint import NativeProgram, Slot
 from wengert.static.llvm.objects import unsupported
 
 pytestmark = pytest.mark.skipif(bool(unsupported()), reason=unsupported())
@@ -63,7 +63,7 @@ def calls(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
 
 @pytest.fixture(scope="module")
 def code() -> Callable[[str], int]:
-    made = machine.library(translated([copies, gives, calls]))
+    made = machine.library("steps of tests", lambda: translated([copies, gives, calls]))
     return lambda name: made.address(f"wengert_{name}")
 
 

@@ -10,7 +10,7 @@ import pytest
 import wengert as wg
 from wengert.core.execute import executable
 from wengert.differentiate.record import program_of
-from wengert.static import native
+from wengert.static import building, native
 from wengert.static.llvm import machine, objects
 from wengert.static.llvm.native_program import Draft
 from wengert.static.llvm.scalars import NotLowered
@@ -241,7 +241,7 @@ def test_random_programs_give_numpys_bits(block):
         program, values = draw(seed)
         with np.errstate(all="ignore"):
             want = executable(program)(*values)
-            made = native.compiled_for(program, values, strict=True)
+            made = building.built(program, program, values, strict=True)
             first, run = made.results, made.run
             for got in (first, run(*values), run(*values)):
                 assert all(map(alike, got, want)), (seed, str(program))
@@ -254,7 +254,7 @@ def test_random_programs_with_polynomials(seed):
     program, values = draw(1000 + seed, special=False)
     with np.errstate(all="ignore"):
         want = executable(program)(*values)
-        run = native.compiled_for(program, values, strict=False).run
+        run = building.built(program, program, values, strict=False).run
         got = run(*values)
     for a, b in zip(got, want, strict=True):
         assert type(a) is type(b)

@@ -5,7 +5,7 @@ import pytest
 
 from wengert.core.execute import executable
 from wengert.differentiate.record import program_of
-from wengert.static import native
+from wengert.static import building, native
 from wengert.static.llvm.scalars import NotLowered
 
 from .build import draft_of, make_kernels, same
@@ -87,7 +87,7 @@ def softmax(x):
 def test_what_is_computed_from_reductions_is_in_the_same_kernel():
     x = RNG.standard_normal((6, 8))
     program = program_of(softmax)(x)
-    made = native.compiled_for(program, [x], strict=False)
+    made = building.built(program, program, [x], strict=False)
     results, run, machine = made.results, made.run, made.machine
     assert len(machine.kernels) == 1
     for a, b, c in zip(results, run(x), executable(program)(x), strict=True):
@@ -101,7 +101,7 @@ def test_what_is_computed_from_reductions_is_in_the_same_kernel():
 def test_what_lies_in_another_order_is_numpys_and_only_that(layout):
     x = layout(RNG.standard_normal((30, 40)))
     program = program_of(lambda x: (np.sum(x * 2), np.sum(x), x * x - 1))(x)
-    made = native.compiled_for(program, [x], strict=True)
+    made = building.built(program, program, [x], strict=True)
     run, machine = made.run, made.machine
     assert all(map(same, run(x), executable(program)(x)))
     assert machine.kernels
@@ -122,7 +122,7 @@ def test_random_programs_of_nests(seed):
         return values[-6:]
 
     program = program_of(function)(x, y)
-    made = native.compiled_for(program, [x, y], strict=True)
+    made = building.built(program, program, [x, y], strict=True)
     run, machine = made.run, made.machine
     want = executable(program)(x, y)
     for call in (run, run):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import objects
-from .native_program import NativeProgram, Slot
+from .blueprint import NativeProgram, Slot
 from .table import Builtin, Table
 
 WIDE = 8  # bytes: what is longer has two words
@@ -32,7 +32,7 @@ def bind(program: NativeProgram, fallback: Builtin) -> Builtin:
     if len(results) != 1:
         table.operation("make_tuple", given, len(results), *results)
     table.operation("give", given)
-    return table.builtin("program", fallback)
+    return table.entry("program", fallback).call
 
 
 def run(table: Table) -> None:
@@ -89,9 +89,11 @@ def array_words(table: Table, known: np.ndarray[Any, Any], slot: int) -> list[in
 # --- results --------------------------------------------------------------------------------------
 
 
-def make_output(table: Table, one: Slot) -> int:
-    """The register of a result; an array is made, and its slot filled."""
-    register, known = table.owner(), one.known
+def make_output(table: Table, one: Slot, owner: int | None = None) -> int:
+    """The register of a result; an array is made, and its slot filled, unless ``owner``, the
+    register, holds one already.
+    """
+    register, known = table.owner() if owner is None else owner, one.known
     if isinstance(known, np.ndarray):
         strides = () if known.flags.c_contiguous else known.strides
         table.operation(

@@ -43,6 +43,7 @@ class Inside(Draft):
     ) -> None:
         self.strict, self.arena, self.layout = outer.strict, outer.arena, outer.layout
         self.constants, self.targets, self.over = outer.constants, targets, over
+        self.into = {}
         self.given = dict(zip(program.inputs, given, strict=True))
         stand_ins = Known()
         stand_ins.update(known)

@@ -17,12 +17,10 @@ from llvmlite import ir
 from ...core.aval import Aval
 from ...core.primitive import NoLowering
 from ...core.program import Equation, Literal
-from ..views import is_reduction
-from .scalars import BOOL, DTYPES, F8, Emitter, NotLowered, Scalar, register_type
-
-# what Python's floats do as NumPy's do; a division by zero raises
-PYTHON = frozenset({"add", "subtract", "multiply", "divide", "negative", "positive", "absolute"})
-COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"})
+from ..views import is_cumulative, is_reduction
+from .python_numbers import lower_python
+from .registers import part_dtype
+from .scalars import BOOL, DTYPES, Emitter, NotLowered, Scalar, register_type
 
 
 def lower(emitter: Emitter, eqn: Equation, operands: Sequence[Scalar | None]) -> Scalar:
@@ -34,7 +32,11 @@ def lower(emitter: Emitter, eqn: Equation, operands: Sequence[Scalar | None]) ->
     if isinstance(rule, NoLowering):
         raise NotLowered(rule.why)
     if made.weak:
-        return _python(emitter, eqn, operands)
+        return lower_python(
+            emitter,
+            eqn,
+            [_operand(emitter, a, x, a.aval.dtype) for a, x in zip(eqn.inputs, operands, strict=True)],
+        )
     dtypes: Sequence[Any] = [None] * len(operands)
     if eqn.primitive.ufunc is not None:
         dtypes = _loop(eqn.primitive.ufunc, tuple([atom.aval for atom in eqn.inputs]))
@@ -74,28 +76,14 @@ def _asked(aval: Aval) -> Any:
     return {"i": int, "f": float, "c": complex}[aval.dtype.kind]
 
 
-def _python(emitter: Emitter, eqn: Equation, operands: Sequence[Scalar | None]) -> Scalar:
-    """Arithmetic of Python's floats; integers have no bounds there."""
-    name = eqn.primitive.name
-    floats = all(atom.aval.dtype == F8 for atom in eqn.inputs)
-    if name not in PYTHON | COMPARISONS or not floats:
-        raise NotLowered("Python's own arithmetic")
-    xs = [_operand(emitter, atom, x, F8) for atom, x in zip(eqn.inputs, operands, strict=True)]
-    if name == "divide":
-        emitter.never(emitter.equal(xs[1], emitter.constant(0.0, F8)))
-    assert not isinstance(eqn.primitive.lower, NoLowering)
-    y: Scalar = eqn.primitive.lower(emitter, *xs)
-    return y._replace(weak=True)
-
-
 def why_not(eqn: Equation, strict: bool) -> str:
     """Why ``eqn`` can't be lowered; empty if it can."""
     if len(eqn.outputs) != 1:
         return "it has several outputs"
     if isinstance(eqn.primitive.lower, NoLowering):
         return eqn.primitive.lower.why
-    if is_reduction(eqn):
-        return _why_not_reduced(eqn)
+    if is_reduction(eqn) or is_cumulative(eqn):
+        return _why_not_along(eqn, strict)
     module = ir.Module()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), []), "trial")
     emitter = Emitter(ir.IRBuilder(function.append_basic_block()), strict, lambda condition: None)
@@ -106,19 +94,30 @@ def why_not(eqn: Equation, strict: bool) -> str:
     return ""
 
 
-def _why_not_reduced(eqn: Equation) -> str:
-    x, made = eqn.inputs[0].aval, eqn.outputs[0].aval
-    if not {x.dtype, made.dtype} <= DTYPES:
-        return f"machine code knows no {x.dtype}"
-    if not x.shape or isinstance(eqn.inputs[0], Literal):
-        return "of a number"
-    if eqn.params.keys() - {"axis", "keepdims"}:
+def _why_not_along(eqn: Equation, strict: bool) -> str:
+    """Of what goes along axes."""
+    made = eqn.outputs[0].aval
+    for atom in (*eqn.inputs, *eqn.outputs):
+        if atom.aval.dtype not in DTYPES:
+            return f"machine code knows no {atom.aval.dtype}"
+    for atom in eqn.inputs:
+        if not atom.aval.shape or isinstance(atom, Literal):
+            return "of a number"
+    if eqn.params.keys() - {"axis", "keepdims", "reverse", "absorbs"}:
         return "it has other parameters"
-    return "" if x.dtype == made.dtype or made.dtype.kind in "iub" else "NumPy's own bits"
+    if eqn.primitive.name == "recurrence" and made.dtype.kind not in "fc":
+        return f"NumPy's own loop for {made.dtype}"
+    if made.dtype.kind == "c" and strict and eqn.primitive.name not in ("sum", "cumsum"):
+        return "NumPy's own bits"
+    if eqn.primitive.name in ("sum", "prod", "cumsum", "cumprod") and made.dtype.kind in "fc":
+        return "" if eqn.inputs[0].aval.dtype == made.dtype else "NumPy's own bits"
+    return ""
 
 
 def _unknown(atom: Any) -> Scalar | None:
     if isinstance(atom, Literal):
         return None
-    kind = register_type(atom.aval.dtype)
-    return Scalar(ir.Constant(kind, ir.Undefined), atom.aval.dtype, atom.aval.weak)
+    dtype = atom.aval.dtype
+    part = ir.Constant(register_type(dtype), ir.Undefined)
+    value = (part, part) if part_dtype(dtype) != dtype else part
+    return Scalar(value, dtype, atom.aval.weak)

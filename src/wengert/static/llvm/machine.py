@@ -17,7 +17,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from .cache import kept, key_of
+from .cache import kept, key_of, load
 
 NAME = "wengert_kernel"  # what a kernel's functions are called in its text
 LOCK = threading.Lock()
@@ -68,7 +68,7 @@ def _generator() -> tuple[Any, str]:
 
 def compiled(texts: Sequence[str]) -> list[tuple[Code, int]]:
     """The code of each kernel, and where its entry is."""
-    names = [f"k{_digest(text)[:24]}" for text in texts]
+    names = list(map(kernel_name, texts))
     with LOCK:
         # held here, so that none is dropped before it is handed out
         found = {name: code for name in names if (code := KNOWN.get(name)) is not None}
@@ -80,12 +80,32 @@ def compiled(texts: Sequence[str]) -> list[tuple[Code, int]]:
     return [(found[name], found[name].address(f"{name}_entry")) for name in names]
 
 
+def kernel_name(text: str) -> str:
+    """What the functions of a kernel are called in its code."""
+    return f"k{_digest(text)[:24]}"
+
+
+def kept_kernels(names: Sequence[str]) -> list[tuple[Code, int]] | None:
+    """As ``compiled``, of kernels whose code is in this process or kept; None where one is not."""
+    with LOCK:
+        found = {name: code for name in names if (code := KNOWN.get(name)) is not None}
+        new = {name: load(key_of("kernel", name)) for name in names if name not in found}
+        objects = [one for one in new.values() if one is not None]
+        if len(objects) < len(new):
+            return None
+        if new:
+            code = loaded(objects)
+            found.update(dict.fromkeys(new, code))
+            KNOWN.update(dict.fromkeys(new, code))
+    return [(found[name], found[name].address(f"{name}_entry")) for name in names]
+
+
 def library(name: str, write: Callable[[], str]) -> Code:
     """The code of a module that depends on wengert's sources only; ``write`` gives its text, which
     is not asked for where the code is kept.
     """
     with LOCK:
-        return loaded([kept(key_of("library", name), lambda: generated(write()))])
+        return loaded([kept(key_of("library", name), lambda: generated(write(), vectors=False))])
 
 
 def kernel_object(name: str, text: str) -> bytes:
@@ -97,13 +117,17 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def generated(text: str) -> bytes:
-    """Have LLVM optimise a module and generate its object code, which holds no address."""
+def generated(text: str, vectors: bool = True) -> bytes:
+    """Have LLVM optimise a module and generate its object code, which holds no address.
+
+    Without ``vectors`` in half the time: for loops over strides that are not known before.
+    """
     machine, header = _generator()
     module = llvm.parse_assembly(header + text)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = True
+    options.loop_vectorization = options.slp_vectorization = vectors
+    options.loop_unrolling = True
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     made: bytes = machine.emit_object(module)

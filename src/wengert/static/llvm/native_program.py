@@ -1,17 +1,14 @@
 """A program of equations as a native program: steps over one frame.
 
 ``Draft`` plans: which nest or library call computes what, where each value lies, what is written
-over what is dead. It holds no address, so that it can be kept on disk. ``load`` has the texts of
-the nests compiled and gives a ``NativeProgram``, which an entry can run. Layer: ``static``.
+over what is dead. Its ``blueprint`` is what can be run, or kept. Layer: ``static``.
 """
 
 from __future__ import annotations
 
-import ctypes
-import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import inf, prod
 from typing import Any
 
@@ -25,13 +22,11 @@ from ..observe import Known
 from ..plan import inputs_of, nests
 from ..views import is_reduction, is_view, view_of
 from . import lowering
-from .calls import CALLS, OVER, WHY_NOT, Call
-from .machine import Code, compiled
+from .blueprint import Blueprint, Slot
+from .calls import CALLS, OVER, WHY_NOT, Call, ufuncs
 from .nest import Nest, copying
-from .objects import address_of
-from .runtime.execute import OPERANDS
 from .scalars import DTYPES, NotLowered
-from .steps import Address, Arena, Array, Layout, Operand, Place, Seen, Step, words
+from .steps import Address, Arena, Array, Layout, Operand, Place, Seen, Step
 
 CELL = 16  # bytes for a number without axes
 LONG_WORK = 50_000  # element operations; beyond, other threads may run meanwhile
@@ -40,46 +35,21 @@ LONG_WORK = 50_000  # element operations; beyond, other threads may run meanwhil
 def why_not(eqn: Equation, strict: bool) -> str:
     """Why ``eqn`` can't be machine code; empty if it can."""
     name = eqn.primitive.name
-    return WHY_NOT[name](eqn, strict) if name in CALLS else lowering.why_not(eqn, strict)
+    if name in CALLS:
+        return WHY_NOT[name](eqn, strict)
+    reason = lowering.why_not(eqn, strict)
+    by_pointer = bool(reason) and eqn.primitive.ufunc is not None
+    return ufuncs.why_not(eqn, strict) if by_pointer else reason
 
 
-def stands_alone(eqn: Equation) -> bool:
-    """Whether an equation is a nest of its own."""
-    return is_reduction(eqn) or (eqn.primitive.name in CALLS and not is_view(eqn))
-
-
-@dataclass(frozen=True)
-class Slot:
-    """An argument or a result: its slot, what it looks like, and for a result the number of the
-    argument that it is written into, if any.
-    """
-
-    slot: int
-    known: Any
-    into: int | None = None
-
-
-@dataclass
-class NativeProgram:
-    """Machine code, ready to be run by an entry: see ``entry.py``.
-
-    Attributes:
-        steps: the address of the first step.
-        template: the frame as it starts; ``arena_slots`` hold offsets into the arena.
-        arena: bytes of that.
-        inputs, outputs: in order.
-        long: whether other threads should run meanwhile.
-        keep: what must stay alive.
-    """
-
-    steps: int
-    template: bytes
-    arena: int
-    arena_slots: tuple[int, ...]
-    inputs: tuple[Slot, ...]
-    outputs: tuple[Slot, ...]
-    long: bool
-    keep: list[Any] = field(default_factory=list)
+def call_of(eqn: Equation, strict: bool) -> Call | None:
+    """What makes the steps of an equation that is no loop over elements and no view."""
+    if is_view(eqn) or is_reduction(eqn):
+        return None
+    call = CALLS.get(eqn.primitive.name)
+    if call is None and eqn.primitive.ufunc is not None and lowering.why_not(eqn, strict):
+        return ufuncs.ufunc
+    return call
 
 
 class Draft:
@@ -105,6 +75,10 @@ class Draft:
         self.arena, self.layout = Arena(), Layout(threads)
         self.constants: list[Array] = []
         self._plan(program, known)
+        if self.first_into is not None and any(map(may_fail, self.steps[self.first_into :])):
+            self.into.clear()  # NumPy could not run the call any more
+            self.arena, self.layout, self.constants = Arena(), Layout(threads), []
+            self._plan(program, known)
         self._results(known, program.outputs)
         self.long = work_of(self.program) >= LONG_WORK
 
@@ -116,11 +90,14 @@ class Draft:
         self.shapes: list[Array] = []
         self.known = {atom: as_array(value) for atom, value in known.items()}
         self.program = self._with_results(with_copies(program, self.known))
-        self.nests = nests(self.program, stands_alone)
+        made = ((eqn, call_of(eqn, self.strict)) for eqn in self.program.equations)
+        self.calls = {eqn: call for eqn, call in made if call is not None}
+        self.nests = nests(self.program, lambda eqn: is_reduction(eqn) or eqn in self.calls)
         self.steps: list[Step] = []
         self.places: dict[Atom, Place] = {}
         self.seen: dict[Atom, Seen] = {}
         self.scratched: list[tuple[int, int]] = []
+        self.first_into: int | None = None  # the first step that writes into an argument
         self._find_uses()
         self._arguments(known)
         for number, nest in enumerate(self.nests):
@@ -144,6 +121,23 @@ class Draft:
             self.shapes.append(self.known[atom])
         self.results = {var: number for number, var in enumerate(outputs)}
         return replace(program, equations=tuple(equations), outputs=tuple(outputs))
+
+    def blueprint(self) -> Blueprint:
+        """The whole as data."""
+        slot = self.layout.slot
+        inputs = tuple(Slot(slot(place), known) for place, known in self.inputs)
+        outputs = tuple(Slot(slot(place), known, into) for place, known, into in self.outputs)
+        for one in _bases(self.steps):
+            slot(one)
+        return Blueprint(
+            tuple(self.steps),
+            tuple(self.layout.slots),
+            tuple(self.constants),
+            self.arena.size,
+            inputs,
+            outputs,
+            self.long,
+        )
 
     # --- where values lie ------------------------------------------------------------------------
 
@@ -178,7 +172,11 @@ class Draft:
 
     def _enter_constants(self) -> None:
         for var, value in self.program.constants.items():
-            self._enter(var, self.constant(np.asarray(value)).base)
+            array = np.asarray(value)
+            if not (array.flags.c_contiguous or array.flags.f_contiguous):
+                array = array.copy()  # as it comes back from the disk
+            self.known[var] = array
+            self._enter(var, self.constant(array).base)
 
     def constant(self, value: Array) -> Operand:
         """Memory that holds a value of the program."""
@@ -248,7 +246,7 @@ class Draft:
             if is_view(eqn):
                 self._look(eqn)
         try:
-            call = CALLS.get(nest[-1].primitive.name)
+            call = self.calls.get(nest[-1])
             if call is not None and not is_view(nest[-1]):
                 self.steps += self._call(number, call, nest[-1])
             else:
@@ -319,14 +317,25 @@ class Draft:
             and _alike(one, self.known[made])
             and all(self.places[self.seen[a].base] != self.places[one.base] for a in others)
         ):
-            self.places[made] = self.places[one.base]
+            self._lay(made, self.places[one.base])
+
+    def _lay(self, made: Atom, place: Place) -> None:
+        """Let a value lie where another one lies."""
+        self.places[made] = place
+        if place.kind == "input" and self.first_into is None:
+            self.first_into = len(self.steps)
 
     def _may_lie(self, number: int, made: Atom, base: Atom) -> bool:
-        """Whether ``made`` may lie where ``base`` lies: a value that was made here, and is read for
-        the last time.
+        """Whether ``made`` may lie where ``base`` lies, which is read for the last time: a value
+        that was made here, or for a result the argument that it may be written into.
         """
-        own = self.places[base].kind == "arena" and base in self.home
-        return own and self.last.get(base, -1) <= number and made not in self.results
+        if self.last.get(base, -1) > number:
+            return False
+        result = self.results.get(made)
+        if result is None:
+            return self.places[base].kind == "arena" and base in self.home
+        argument = self.into.get(result)
+        return argument is not None and base is self.program.inputs[argument]
 
     def _write_over(self, number: int, nest: list[Equation], stored: list[Var]) -> None:
         """Let results lie where something lies that dies here, element by element."""
@@ -350,14 +359,15 @@ class Draft:
                     and self.known[base].nbytes == want.nbytes
                     and place not in [self.places.get(other) for other in stored]
                 ):
-                    self.places[var] = place
+                    self._lay(var, place)
                     break
 
     def _results(self, known: Mapping[Atom, Any], outputs: Sequence[Atom]) -> None:
-        self.outputs = [
-            (self.places[var], known[atom] if atom in known and not shape.ndim else shape, None)
-            for var, atom, shape in zip(self.program.outputs, outputs, self.shapes, strict=True)
-        ]
+        self.outputs = []
+        for var, atom, shape in zip(self.program.outputs, outputs, self.shapes, strict=True):
+            place = self.places[var]
+            seen = known[atom] if atom in known and not shape.ndim else shape
+            self.outputs.append((place, seen, place.number if place.kind == "input" else None))
         self.inputs = [(self.places[var], known[var]) for var in self.program.inputs]
 
 
@@ -369,6 +379,18 @@ def work_of(program: Program) -> float:
         inner = sum(work_of(one) for _, one in programs_in(eqn.params))
         work += max((prod(var.aval.shape) for var in eqn.outputs), default=0) + trips * inner
     return work
+
+
+def may_fail(step: Step) -> bool:
+    """Whether NumPy may have to run the call after this step."""
+    return step.fails or any(may_fail(one) for inner in step.inner for one in inner)
+
+
+def _bases(steps: Sequence[Step]) -> Iterator[Place | Address]:
+    for step in steps:
+        yield from (operand.base for operand in step.operands)
+        for inner in step.inner:
+            yield from _bases(inner)
 
 
 def with_copies(program: Program, known: dict[Atom, Array]) -> Program:
@@ -450,81 +472,3 @@ def _check_type(expected: Aval, value: Any) -> None:
         raise NotLowered(f"machine code knows no {got.dtype}")
     if isinstance(value, np.ndarray) and (type(value) is not np.ndarray or not value.flags.aligned):
         raise NotLowered("an array of another type, or not aligned")
-
-
-# --- from drafts to machine code ------------------------------------------------------------------
-
-
-def load(drafts: Sequence[Draft]) -> list[NativeProgram]:
-    """Native programs: all their nests are compiled together."""
-    texts = dict.fromkeys(text for draft in drafts for text in _texts(draft.steps))
-    codes = dict(zip(texts, compiled(list(texts)), strict=True))
-    return [_Loader(draft, codes).program() for draft in drafts]
-
-
-def _texts(steps: Sequence[Step]) -> Iterator[str]:
-    for step in steps:
-        if not step.runtime:
-            yield step.code
-        for inner in step.inner:
-            yield from _texts(inner)
-
-
-class _Loader:
-    """Fills in the addresses."""
-
-    def __init__(self, draft: Draft, codes: Mapping[str, tuple[Code, int]]) -> None:
-        self.draft, self.codes = draft, codes
-        self.keep: list[Any] = [codes[text][0] for text in _texts(draft.steps)]
-
-    def program(self) -> NativeProgram:
-        """The program."""
-        draft, slot = self.draft, self.draft.layout.slot
-        inputs = tuple(Slot(slot(place), known) for place, known in draft.inputs)
-        outputs = tuple(Slot(slot(place), known, into) for place, known, into in draft.outputs)
-        steps = self._block(draft.steps)
-        template, arena_slots = self._template()
-        return NativeProgram(
-            steps,
-            template,
-            draft.arena.size,
-            arena_slots,
-            inputs,
-            outputs,
-            draft.long,
-            self.keep,
-        )
-
-    def _block(self, steps: Sequence[Step]) -> int:
-        """The address of steps, one after another."""
-        content = ctypes.create_string_buffer(b"".join(map(self._record, steps)) + bytes(8))
-        self.keep.append(content)
-        return ctypes.addressof(content)
-
-    def _record(self, step: Step) -> bytes:
-        slot = self.draft.layout.slot
-        inner = [self._block(steps) for steps in step.inner]
-        body = b"".join(struct.pack("2q", slot(base), offset) for base, offset in step.operands)
-        body += words([*step.params, *inner])
-        function = address_of(f"runtime:{step.code}") if step.runtime else self.codes[step.code][1]
-        head = struct.pack("5q", function, OPERANDS + len(body), 0, step.extent, step.grain)
-        return head + body
-
-    def _template(self) -> tuple[bytes, tuple[int, ...]]:
-        slots = self.draft.layout.slots
-        values = [0] * len(slots)
-        for base, number in slots.items():
-            if isinstance(base, Address):
-                values[number] = address_of(base.name)
-            elif base.kind == "constant":
-                array = self.draft.constants[base.number]
-                self.keep.append(array)
-                values[number] = array.ctypes.data
-            elif base.kind == "arena":
-                values[number] = base.number
-        arena = tuple(
-            number
-            for base, number in slots.items()
-            if isinstance(base, Place) and base.kind == "arena"
-        )
-        return struct.pack(f"{len(values)}q", *values), arena

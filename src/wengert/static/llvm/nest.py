@@ -1,9 +1,10 @@
 """One nest as machine code: loops over elements, with everything that is computed for one of them.
 
-A nest holds elementwise equations of one shape, with the numbers without axes that go with them;
-or a reduction. What it reads and writes in memory are its operands; all else stays in registers.
-How the arrays lie in memory is known and written into the code; LLVM makes vectors of the
-innermost loop. Layer: ``static``.
+A nest holds elementwise equations of one shape, with the numbers without axes that go with them,
+and reductions of what they compute (``folds.py``); or a cumulative operation (``scans.py``). What
+it reads and writes in memory are its operands; all else stays in registers. How the arrays lie in
+memory is known and written into the code; LLVM makes vectors of the innermost loop. Layer:
+``static``.
 """
 
 from __future__ import annotations
@@ -16,17 +17,23 @@ import numpy as np
 from llvmlite import ir
 
 from ...core.aval import aval_of
+from ...core.primitive import NoLowering
 from ...core.program import Atom, Equation, Literal, Var
 from ...ops.arithmetic import copy
-from ..views import is_reduction, is_view
+from ...ops.families import normal_axes
+from ..views import is_cumulative, is_reduction, is_view
+from ..walks import Walk
+from .elements import load, store
+from .folds import Folds
+from .loops import I8, I64, Axes, Values, merged, nested, sorted_axes
 from .lowering import lower
 from .machine import NAME
-from .reductions import Reducer, rows_of
 from .runtime.execute import OPERANDS
-from .scalars import BOOL, Emitter, NotLowered, Scalar, memory_type
+from .scalars import Emitter, NotLowered, Scalar
+from .scans import write_scan
 from .steps import GRAIN, Array, Operand, Seen, Step
 
-I8, I32, I64, POINTER = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.PointerType()
+I32, POINTER = ir.IntType(32), ir.PointerType()
 SMALL = 1 << 12  # elements up to which a loop is written with its length, and never split
 
 
@@ -41,7 +48,8 @@ class Nest:
     """Makes the step of a nest.
 
     ``equations``: the nest; ``seen``: what it reads lies there; ``stored``: a stand-in for each
-    value that is to be written; ``where``: the memory of a value. Raises ``NotLowered``.
+    value that is to be written; ``where``: the memory of a value; ``walk``: the order in which
+    NumPy takes the elements of a reduction. Raises ``NotLowered``.
     """
 
     def __init__(
@@ -51,9 +59,15 @@ class Nest:
         stored: Mapping[Var, Array],
         where: Callable[[Atom], Operand],
         strict: bool,
+        walk: Callable[[Equation], Walk] | None = None,
     ) -> None:
         self.equations, self.seen, self.stored, self.where = equations, seen, stored, where
         self.strict = strict
+        self.reductions = [
+            eqn for eqn in equations if is_reduction(eqn) and eqn.outputs[0] in stored
+        ]
+        self.walks = [walk(eqn) for eqn in self.reductions] if walk else []
+        self.shape = self._shape()
         self.operands: dict[Operand, int] = {}
         self.values: dict[Atom, Scalar] = {}
         self.extent, self.grain, self.fails = 1, 0, False
@@ -61,15 +75,29 @@ class Nest:
     def step(self) -> Step:
         """The step."""
         self._open()
-        if is_reduction(self.equations[-1]):
-            self._reduce(self.equations[-1])
+        self._begin()
+        self._walk()
+        if self.reductions:
+            Folds(self).write()
+        elif is_cumulative(self.equations[-1]):
+            write_scan(self, self.equations[-1])
         else:
             self._map()
         self._close()
         operands = tuple(self.operands)
-        return Step(
-            self._text(), operands, (), self.extent, self.grain, fails=self.fails
-        )
+        return Step(self._text(), operands, (), self.extent, self.grain, fails=self.fails)
+
+    def _shape(self) -> tuple[int, ...]:
+        """Of what is computed in the loops."""
+        shapes = {
+            eqn.inputs[0].aval.shape if is_reduction(eqn) else eqn.outputs[0].aval.shape
+            for eqn in self.equations
+            if not is_view(eqn)
+        }
+        shape = max(shapes, key=len)
+        if shapes - {(), shape}:
+            raise NotLowered("more than one shape")
+        return shape
 
     # --- the function ----------------------------------------------------------------------------
 
@@ -137,169 +165,136 @@ class Nest:
         ]
         return "\n".join([*body, *wrapper, ""])
 
-    # --- reductions ------------------------------------------------------------------------------
+    # --- what is computed ------------------------------------------------------------------------
 
-    def _reduce(self, eqn: Equation) -> None:
-        source, (made,) = eqn.inputs[0], eqn.outputs
-        view, start = self.seen[source].view, self.pointers[self.reads[source]]
-        kind = memory_type(source.aval.dtype)
-        target = self.pointers[self._operand(made, 0)]
-        size = made.aval.dtype.itemsize
-
-        def element(i: Any) -> Scalar:
-            place = self.builder.gep(start, [i], inbounds=True, source_etype=kind)
-            return self._load(place, source.aval)
-
-        def store(k: Any, x: Scalar) -> None:
-            place = self.builder.mul(k, ir.Constant(I64, size))
-            self._store(x, self._moved(target, place) if made.aval.shape else target)
-
-        if not self.stored[made].flags.c_contiguous:
-            raise NotLowered("the result is not in C order")
-        reducer = Reducer(self.module, self.emitter)
-        reducer.write(eqn, rows_of(eqn, view), element, start, store)
-
-    # --- elementwise -----------------------------------------------------------------------------
-
-    def _map(self) -> None:
-        """Elementwise equations of one shape, and the numbers and views that go with them."""
-        shapes = {eqn.outputs[0].aval.shape for eqn in self.equations if not is_view(eqn)}
-        self.shape = max(shapes, key=len)
-        if shapes - {(), self.shape}:
-            raise NotLowered("more than one shape")
+    def _begin(self) -> None:
+        """What is done before the loops: numbers without axes, and views of those."""
         for atom, number in self.reads.items():
             if not atom.aval.shape:
-                self.values[atom] = self._load(self.pointers[number], atom.aval)
-        inside = [eqn for eqn in self.equations if not self._before(eqn)]
-        stored = [var for var in self.stored if var.aval.shape]
-        if stored and 0 not in self.shape:
-            self._nest(inside, stored)
+                self.values[atom] = load(self.builder, self.pointers[number], atom.aval)
+        self.inside = [
+            eqn for eqn in self.equations if not is_reduction(eqn) and not self._before(eqn)
+        ]
 
     def _before(self, eqn: Equation) -> bool:
-        """Do what is done before the loops: numbers without axes, and views of those."""
+        """Do what is done before the loops; whether ``eqn`` is."""
         (var,) = eqn.outputs
         if is_view(eqn):
             known = eqn.inputs[0] in self.values
             if known:
-                self.values[var] = self.values[eqn.inputs[0]]
+                self._see(eqn)
             return known or var in self.seen
         if var.aval.shape:
             return False
         self._compute(eqn)
         if var in self.stored:
-            self._store(self.values[var], self.pointers[self._operand(var, 0)])
+            self.store(self.values[var], self.pointers[self._operand(var, 0)], 1, 0)
         return True
 
-    def _nest(self, inside: list[Equation], stored: list[Var]) -> None:
-        walked: dict[tuple[str, Atom], Walked] = {}
-        for var in stored:
-            walked["write", var] = Walked(self._operand(var, 0), self.stored[var].strides)
+    def _walk(self) -> None:
+        """What the loops walk over: ``order`` names it, ``walked`` has its strides, ``starts`` are
+        the pointers.
+        """
+        results = {eqn.outputs[0]: eqn for eqn in self.reductions}
+        self.walked: dict[tuple[str, Atom], Walked] = {}
+        for var, known in self.stored.items():
+            number = self._operand(var, 0)
+            if var in results:
+                strides = spread_strides(results[var], known)
+                self.walked["result", var] = Walked(number, strides)
+            elif var.aval.shape:
+                self.walked["write", var] = Walked(number, known.strides)
         for atom, number in self.reads.items():
             if atom.aval.shape:
                 strides = np.broadcast_to(self.seen[atom].view, self.shape).strides
-                walked["read", atom] = Walked(number, strides)
-        order = list(walked)
-        lengths, strides_by = nest_of(self.shape, [walked[one].strides for one in order])
-        pointers = [self.pointers[walked[one].operand] for one in order]
+                self.walked["read", atom] = Walked(number, strides)
+        self.order = list(self.walked)
+        self.starts = [self.pointers[one.operand] for one in self.walked.values()]
 
-        def element(places: list[Any]) -> None:
-            self._element(dict(zip(order, places, strict=True)), inside)
+    def _map(self) -> None:
+        """Elementwise equations."""
+        if not any(way == "write" for way, _ in self.order) or 0 in self.shape:
+            return
+        strides = [one.strides for one in self.walked.values()]
+        axes = merged(sorted_axes(self.shape, strides[0]), self.shape, strides)
+        self.outermost(axes, self.starts, lambda here, indices: self.elements(here, []))
 
-        self._outermost(lengths, strides_by, pointers, element)
-
-    def _outermost(
-        self, lengths: list[int], strides: Any, pointers: list[Any], element: Any
+    def outermost(
+        self, axes: Axes, pointers: Values, body: Callable[[Values, Values], None]
     ) -> None:
-        """The loops; where they are long, of a part of the outermost one."""
-        total = prod(lengths)
-        if total <= SMALL or not lengths:
-            self._level(lengths, strides, pointers, element)
+        """The loops outside; where the work is long, of a part of the outermost one."""
+
+        def inside(here: Values, indices: Values, carried: Values) -> Values:
+            body(here, indices)
+            return carried
+
+        total, lengths = prod(self.shape), axes[0]
+        if total <= SMALL or not lengths or lengths[0] == 1:
+            nested(self.builder, axes, pointers, [], inside)
             return
         self.extent = lengths[0]
         self.grain = max(1, GRAIN * lengths[0] // total)
-        loop, after = (self.builder.append_basic_block(name) for name in ("some", "none"))
-        some = self.builder.icmp_signed("<", self.low, self.high)
-        self.builder.cbranch(some, loop, after)
-        self.builder.position_at_end(loop)
-        self._level(lengths, strides, pointers, element, (self.low, self.high))
+        some, after = (self.builder.append_basic_block(name) for name in ("some", "none"))
+        self.builder.cbranch(self.builder.icmp_signed("<", self.low, self.high), some, after)
+        self.builder.position_at_end(some)
+        nested(self.builder, axes, pointers, [], inside, (self.low, self.high))
         self.builder.branch(after)
         self.builder.position_at_end(after)
 
-    def _moved(self, pointer: Any, offset: Any) -> Any:
-        return self.builder.gep(pointer, [offset], inbounds=True, source_etype=I8)
-
-    def _level(
-        self,
-        lengths: Sequence[int],
-        strides: Sequence[Sequence[int]],
-        pointers: list[Any],
-        element: Callable[[list[Any]], None],
-        part: tuple[Any, Any] | None = None,
-    ) -> None:
-        """The loop over the first of ``lengths``, or a part of it that is not empty, and those
-        inside it; ``strides``: by operand.
-        """
-        if not lengths:
-            element(pointers)
-            return
-        build, before = self.builder, self.builder.block
-        first, stop = part or (ir.Constant(I64, 0), ir.Constant(I64, lengths[0]))
-        block, after = build.append_basic_block("loop"), build.append_basic_block("after")
-        build.branch(block)
-        build.position_at_end(block)
-        i = build.phi(I64)
-        i.add_incoming(first, before)
-        here = [
-            self._moved(pointer, build.mul(i, ir.Constant(I64, own[0]), flags=("nsw",)))
-            if own[0]
-            else pointer
-            for pointer, own in zip(pointers, strides, strict=True)
-        ]
-        self._level(lengths[1:], [own[1:] for own in strides], here, element)
-        following = build.add(i, ir.Constant(I64, 1), flags=("nsw", "nuw"))
-        i.add_incoming(following, build.block)
-        build.cbranch(build.icmp_signed("<", following, stop), block, after)
-        build.position_at_end(after)
-
-    def _element(self, at: dict[tuple[str, Atom], Any], inside: list[Equation]) -> None:
-        """One element of everything."""
-        for (way, atom), place in at.items():
-            if way == "read":
-                self.values[atom] = self._load(place, atom.aval)
-        for eqn in inside:
-            if is_view(eqn):
-                self.values[eqn.outputs[0]] = self.values[eqn.inputs[0]]
-            else:
-                self._compute(eqn)
-        for (way, atom), place in at.items():
-            if way == "write":
-                self._store(self.values[atom], place)
-
     # --- elements --------------------------------------------------------------------------------
 
+    def elements(self, pointers: Values, steps: Sequence[int], lanes: int = 1) -> None:
+        """One element of everything, or ``lanes`` of them that are ``steps`` bytes apart."""
+        at = dict(zip(self.order, zip(pointers, steps or [0] * len(pointers), strict=True), strict=True))
+        self.emitter.lanes = lanes
+        for (way, atom), (place, step) in at.items():
+            if way == "read":
+                self.values[atom] = load(self.builder, place, atom.aval, lanes, step)
+        for eqn in self.inside:
+            if is_view(eqn):
+                self._see(eqn)
+            else:
+                self._compute(eqn)
+        for (way, atom), (place, step) in at.items():
+            if way == "write":
+                self.store(self.values[atom], place, lanes, step)
+
+    def store(self, x: Scalar, pointer: Any, lanes: int, step: int) -> None:
+        """Write elements."""
+        store(self.builder, self.emitter.spread(x), pointer, lanes, step)
+
+    def _see(self, eqn: Equation) -> None:
+        """A view of what is in registers: the same elements, or a part of each."""
+        if isinstance(eqn.primitive.lower, NoLowering):
+            self.values[eqn.outputs[0]] = self.values[eqn.inputs[0]]
+        else:
+            self._compute(eqn)
+
     def _compute(self, eqn: Equation) -> None:
-        operands = [None if isinstance(atom, Literal) else self.values[atom] for atom in eqn.inputs]
+        operands = [
+            None if isinstance(atom, Literal) else self.emitter.spread(self.values[atom])
+            for atom in eqn.inputs
+        ]
         try:
             self.values[eqn.outputs[0]] = lower(self.emitter, eqn, operands)
         except NotLowered as reason:
             raise NotLowered(str(reason), eqn) from None
-
-    def _load(self, pointer: Any, aval: Any) -> Scalar:
-        kind = memory_type(aval.dtype)
-        value = self.builder.load(pointer, typ=kind)
-        if aval.dtype == BOOL:
-            value = self.builder.icmp_unsigned("!=", value, ir.Constant(I8, 0))
-        return Scalar(value, aval.dtype, aval.weak)
-
-    def _store(self, x: Scalar, pointer: Any) -> None:
-        value = self.builder.zext(x.ir, I8) if x.dtype == BOOL else x.ir
-        self.builder.store(value, pointer)
 
     def _flag(self, condition: Any) -> None:
         self.fails = True
         known = self.builder.load(self.flag_byte, typ=I8)
         byte = self.builder.zext(condition, I8)
         self.builder.store(self.builder.or_(known, byte), self.flag_byte)
+
+
+def spread_strides(eqn: Equation, known: Array) -> tuple[int, ...]:
+    """The strides of a reduction's result along the axes of what is reduced."""
+    shape = eqn.inputs[0].aval.shape
+    reduced = normal_axes(eqn.params.get("axis"), len(shape))
+    own = list(known.strides)
+    if eqn.params.get("keepdims", False):
+        return tuple(0 if axis in reduced else own[axis] for axis in range(len(shape)))
+    return tuple(0 if axis in reduced else own.pop(0) for axis in range(len(shape)))
 
 
 def copying(source: Operand, view: Array, target: Operand, known: Array, strict: bool) -> Step:
@@ -310,28 +305,9 @@ def copying(source: Operand, view: Array, target: Operand, known: Array, strict:
     return Nest([eqn], {x: Seen(x, 0, view)}, {y: known}, where.__getitem__, strict).step()
 
 
-def nest_of(
-    shape: tuple[int, ...], strides: Sequence[tuple[int, ...]]
-) -> tuple[list[int], list[list[int]]]:
-    """The lengths of the loops, outermost first, and each operand's strides along them.
-
-    Axes are taken in the order of the first operand in memory; what lies without gaps in all
-    operands is one loop.
+def nest_of(shape: tuple[int, ...], strides: Sequence[tuple[int, ...]]) -> Axes:
+    """The lengths of loops, outermost first, and each operand's strides along them, in the order of
+    the first operand in memory.
     """
-    axes = [axis for axis, length in enumerate(shape) if length != 1]
-    axes.sort(key=lambda axis: -abs(strides[0][axis]) if strides else 0)
-    lengths: list[int] = []
-    steps: list[list[int]] = [[] for _ in strides]
-    for axis in axes:
-        length = shape[axis]
-        if lengths and all(
-            own[-1] == stride[axis] * length for own, stride in zip(steps, strides, strict=True)
-        ):
-            lengths[-1] *= length
-            for own, stride in zip(steps, strides, strict=True):
-                own[-1] = stride[axis]
-        else:
-            lengths.append(length)
-            for own, stride in zip(steps, strides, strict=True):
-                own.append(stride[axis])
-    return lengths, steps
+    first = strides[0] if strides else (0,) * len(shape)
+    return merged(sorted_axes(shape, first), shape, strides)

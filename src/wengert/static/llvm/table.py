@@ -17,11 +17,11 @@ import numpy as np
 
 from . import machine
 from .lowlevel import PREFIX, Low, translated
-from .native_program import NativeProgram
+from .blueprint import NativeProgram
 from .runtime import entry as words
 
 FASTCALL = 0x80 | 0x02  # METH_FASTCALL with keywords
-MODULES = ("checks", "results")  # of the runtime: those with operations
+MODULES = ("checks", "effects", "looks", "results", "sharing")  # of the runtime: those with operations
 LINE = 64  # bytes: what the arena is aligned to
 Builtin = Callable[..., Any]
 
@@ -44,7 +44,7 @@ def operations() -> dict[str, int]:
     for name in MODULES:
         module = import_module(f"{__package__}.runtime.{name}")
         found.update((k, v) for k, v in vars(module).items() if isinstance(v, Low))
-    code = machine.library("entry", lambda: translated(found.values()))
+    code = machine.library("operations of entries", lambda: translated(found.values()))
     _CODE.append(code)
     return {name: code.address(PREFIX + name) for name in found}
 
@@ -66,6 +66,7 @@ class Table:
         self.owned: list[int] = []
         self.records: list[bytes] = []
         self.keep: list[Any] = [program]
+        self.constants: dict[int, int] = {}  # by address of the object: its register
 
     # --- places in the memory of a call ----------------------------------------------------------
 
@@ -82,6 +83,13 @@ class Table:
         """A register that owns what it holds."""
         self.owned.append(self.register())
         return self.owned[-1]
+
+    def constant(self, value: Any) -> int:
+        """The register that holds an object in every call."""
+        address = self.object(value)
+        if address not in self.constants:
+            self.constants[address] = self.register()
+        return self.constants[address]
 
     def slot(self, number: int) -> int:
         """A slot of the program's frame, as an offset."""
@@ -100,37 +108,52 @@ class Table:
         head = struct.pack("2q", operations()[name], size)
         self.records.append(head + b"".join(_word(one) for one in operands))
 
-    def builtin(self, name: str, fallback: Builtin) -> Builtin:
+    def entry(self, name: str, fallback: Builtin) -> Entry:
         """The builtin; ``fallback`` is called with the same arguments where an operation misses."""
-        content = np.frombuffer(b"".join(self.records) + bytes(8), np.uint8)
+        content = np.frombuffer(bytearray(b"".join(self.records) + bytes(8)), np.int64)
         make = Memory(self)
         table = np.zeros(words.TABLE_SIZE // 8 + len(self.owned), np.int64)
-        self._enter(table, words.OPERATIONS, content.ctypes.data)
-        self._enter(table, words.MAKE, self.object(make))
-        self._enter(table, words.FALLBACK, self.object(fallback))
-        self._enter(table, words.COUNT, self.count)
-        self._enter(table, words.NAMES, self.object(self.names) if self.names else 0)
-        self._enter(table, words.OWNED, len(self.owned))
-        self._enter(table, words.REGISTERS, self.first)
+        for offset, value in (
+            (words.OPERATIONS, content.ctypes.data),
+            (words.MAKE, self.object(make)),
+            (words.COUNT, self.count),
+            (words.NAMES, self.object(self.names) if self.names else 0),
+            (words.OWNED, len(self.owned)),
+            (words.REGISTERS, self.first),
+        ):
+            table[offset // 8] = value
         table[words.TABLE_SIZE // 8 :] = self.owned
-        method = Method(name.encode(), operations()["entry"], FASTCALL, None)
-        new = ctypes.pythonapi.PyCFunction_NewEx
-        new.restype, new.argtypes = (
-            ctypes.py_object,
-            (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p),
-        )
-        held = (table, method, content, self.keep)
-        made: Builtin = new(ctypes.addressof(method), held, None)
-        return made
-
-    @staticmethod
-    def _enter(table: Any, offset: int, value: int) -> None:
-        table[offset // 8] = value
+        return Entry(name, table, fallback, (content, self.keep))
 
     @property
     def size(self) -> int:
         """Bytes of the memory of a call before the arena."""
         return self.argument(self.registers)
+
+
+class Entry:
+    """The builtin of a table: ``call``. It keeps alive all that the table names."""
+
+    def __init__(self, name: str, table: Any, fallback: Builtin, keep: Any) -> None:
+        self.table, self.after = table, [fallback]
+        self.fall_back_to(fallback)
+        method = Method(name.encode(), operations()["entry"], FASTCALL, None)
+        new = ctypes.pythonapi.PyCFunction_NewEx
+        new.restype = ctypes.py_object
+        new.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+        held = (table, method, self.after, keep)
+        self.call: Builtin = new(ctypes.addressof(method), held, None)
+
+    def fall_back_to(self, function: Builtin) -> None:
+        """Let a call that is not for this entry go on elsewhere."""
+        self.table[words.FALLBACK // 8] = id(function)
+        self.after[0] = function
+
+    def counted(self) -> int:
+        """How many calls did not fall back since this was asked last."""
+        count = int(self.table[words.REPLAYED // 8])
+        self.table[words.REPLAYED // 8] -= count
+        return count
 
 
 class Memory:
@@ -141,6 +164,7 @@ class Memory:
         self.frame, self.head = program.template, table.frame
         self.arena = -(-table.size // LINE) * LINE  # where it begins
         self.slots, self.bytes = program.arena_slots, self.arena + program.arena
+        self.constants = dict(table.constants)
         self.made: list[Any] = []
 
     def __call__(self) -> int:
@@ -153,6 +177,8 @@ class Memory:
         frame = memory[self.head : self.head + len(self.frame)].view(np.int64)
         for slot in self.slots:
             frame[slot] += address + self.arena
+        for held, register in self.constants.items():
+            memory[register : register + 8].view(np.int64)[0] = held
         self.made.append(block)
         return int(address)
 

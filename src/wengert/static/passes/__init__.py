@@ -22,6 +22,7 @@ from .products import fold_into_products
 from .recompute import recompute
 from .reuse import reuse_buffers
 from .rewrite import Notes
+from .stacks import merge_stacks
 from .windows import merge_windows
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "dead_code",
     "fold_constants",
     "fold_into_products",
+    "merge_stacks",
     "merge_windows",
     "optimise",
     "recompute",
@@ -149,6 +151,8 @@ def optimise(
     pipeline.simplify(strict)
     if pipeline.run("windows", partial(merge_windows, strict=strict)):
         pipeline.run("dead code", dead_code)
+        pipeline.simplify(strict)
+    if pipeline.run("stacks", partial(merge_stacks, strict=strict)):
         pipeline.simplify(strict)
     products = pipeline.run("products", partial(fold_into_products, strict=strict))
     if products:

@@ -10,6 +10,7 @@ derivatives of the program what they are, conventions at kinks included:
   scalars it does not).
 - two transposes, two reshapes, two broadcasts, a cast there and back without loss, a reshape or a
   cast to what is there, a copy, the conjugate of a conjugate.
+- ``absorb(g, s)`` with a finite number s, which nothing needs to absorb;
 - an array full of one number, as the number, beside another array in what rounds at most once;
 - ``where(c, a, a)`` of integers; of floats it is a selection, whose zeros absorb in reverse mode.
 
@@ -169,6 +170,13 @@ def _plus_nothing(rewrite: Rewrite, eqn: Equation) -> Same | None:
     return None
 
 
+def _absorbed_nothing(rewrite: Rewrite, eqn: Equation) -> Other | None:
+    """absorb(g, a finite number)."""
+    g, p = eqn.inputs
+    finite = isinstance(p, Literal) and np.isfinite(p.value) and bool(g.aval.shape)
+    return Other(ar.multiply, (g, p), {}) if finite and _real(g) and _real(p) else None
+
+
 def _squared(rewrite: Rewrite, eqn: Equation) -> Other | None:
     """x ** 2."""
     x, two = eqn.inputs
@@ -308,6 +316,7 @@ RULES: dict[Primitive, tuple[Rule, ...]] = {
     reshape: (_to_own_shape, _reshaped_twice),
     broadcast_to: (_to_own_shape, _reshaped_twice),
     transpose: (_axes_stay, _transposed_twice),
+    absorb: (_absorbed_nothing,),
     where: (_either_way,),
 }
 for primitive in EXACT:

@@ -41,7 +41,7 @@ def fold_into_products(
     """``program`` with transposes and scalings as parts of products."""
     if strict:
         return program
-    walk = _Walk(program)
+    walk = Walk(program)
     for old in program.equations:
         eqn = walk.rewrite.read(old)
         for rule in RULES.get(eqn.primitive, ()):
@@ -55,7 +55,7 @@ def fold_into_products(
     return walk.rewrite.finish()
 
 
-class _Walk:
+class Walk:
     """The program as far as it is rewritten, and how often each variable is read."""
 
     def __init__(self, program: Program) -> None:
@@ -97,10 +97,10 @@ class _Walk:
     def scaled(self, atom: Atom) -> tuple[Atom, Literal] | None:
         """``(a, s)`` where ``atom`` is ``a * s``, made for this use alone."""
         eqn = self.made_by(atom, ar.multiply)
-        return None if eqn is None else _scaling(eqn)
+        return None if eqn is None else scaling_of(eqn)
 
 
-def _scaling(eqn: Equation) -> tuple[Atom, Literal] | None:
+def scaling_of(eqn: Equation) -> tuple[Atom, Literal] | None:
     """``(a, s)`` of ``a * s`` with a moderate real number ``s`` that leaves the dtype of ``a``."""
     for a, s in (eqn.inputs, eqn.inputs[::-1]):
         if (
@@ -122,7 +122,7 @@ def _matrices(*atoms: Atom) -> bool:
     return all(len(atom.aval.shape) == 2 for atom in atoms)
 
 
-def _transposed_product(walk: _Walk, eqn: Equation) -> Made | None:
+def _transposed_product(walk: Walk, eqn: Equation) -> Made | None:
     """(aᵀ b)ᵀ."""
     inner = walk.made_by(eqn.inputs[0], matmul)
     if inner is None or eqn.params["axes"] != (1, 0) or not _matrices(*inner.inputs):
@@ -134,7 +134,7 @@ def _transposed_product(walk: _Walk, eqn: Equation) -> Made | None:
     return matmul, turned, {}
 
 
-def _projected(walk: _Walk, eqn: Equation) -> Made | None:
+def _projected(walk: Walk, eqn: Equation) -> Made | None:
     """x wᵀ."""
     x, w = eqn.inputs
     inner = walk.untransposed(w)
@@ -143,7 +143,7 @@ def _projected(walk: _Walk, eqn: Equation) -> Made | None:
     return (project, (x, inner), {}) if inner.aval.dtype == x.aval.dtype else None
 
 
-def _relabelled(walk: _Walk, eqn: Equation) -> Made | None:
+def _relabelled(walk: Walk, eqn: Equation) -> Made | None:
     """A transpose in einsum."""
     labels, inputs = [eqn.params["a"], eqn.params["b"]], list(eqn.inputs)
     found = False
@@ -159,7 +159,7 @@ def _relabelled(walk: _Walk, eqn: Equation) -> Made | None:
     return einsum, tuple(inputs), {"a": labels[0], "b": labels[1], "out": eqn.params["out"]}
 
 
-def _relabelled_result(walk: _Walk, eqn: Equation) -> Made | None:
+def _relabelled_result(walk: Walk, eqn: Equation) -> Made | None:
     """A transpose of einsum."""
     inner = walk.made_by(eqn.inputs[0], einsum)
     if inner is None:
@@ -175,7 +175,7 @@ def _size(atom: Atom) -> int:
     return prod(atom.aval.shape)
 
 
-def _scaled_factor(walk: _Walk, eqn: Equation) -> Made | None:
+def _scaled_factor(walk: Walk, eqn: Equation) -> Made | None:
     """(s a) b."""
     for i in (0, 1):
         found = walk.scaled(eqn.inputs[i])
@@ -194,9 +194,9 @@ def _scaled_factor(walk: _Walk, eqn: Equation) -> Made | None:
     return None
 
 
-def _scaled_product(walk: _Walk, eqn: Equation) -> Made | None:
+def _scaled_product(walk: Walk, eqn: Equation) -> Made | None:
     """s (a b)."""
-    found = _scaling(eqn)
+    found = scaling_of(eqn)
     if found is None:
         return None
     for primitive in PRODUCTS:
@@ -221,7 +221,7 @@ def _fits(atom: Atom, s: Literal) -> bool:
 
 
 PRODUCTS = (matmul, project)
-Rule = Callable[[_Walk, Equation], Made | None]
+Rule = Callable[[Walk, Equation], Made | None]
 RULES: dict[Primitive, tuple[Rule, ...]] = {
     transpose: (_transposed_product, _relabelled_result),
     matmul: (_scaled_factor, _projected),

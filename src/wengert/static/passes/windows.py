@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from ...ops.indexing import getitem, is_basic, scatter_add, setitem
 from ...ops.shape import concatenate, reshape
 from .rewrite import Notes, Rewrite
 
+WRITES = (scatter_add, setitem)
 OVERLAPPING = 8  # windows of a chain: each cuts, and what is computed of many is computed in each
 DISJOINT = 64  # windows of a chain that do not overlap
 
@@ -48,15 +50,13 @@ class Window:
 
 def merge_windows(program: Program, strict: bool = False, notes: Notes | None = None) -> Program:
     """``program`` with chains of writes into slices of a constant as one concatenation each."""
-    if strict or not any(eqn.primitive in (scatter_add, setitem) for eqn in program.equations):
+    if strict or not any(eqn.primitive in WRITES for eqn in program.equations):
         return program
     walk = _Windows(program)
     for old in program.equations:
         eqn = walk.rewrite.read(old)
         made = None
-        if eqn.primitive in (scatter_add, setitem) and not walk.rewrite.storage.seen(
-            eqn.outputs[0]
-        ):
+        if eqn.primitive in WRITES and not walk.rewrite.storage.seen(eqn.outputs[0]):
             made = walk.whole(eqn) or walk.pieces(eqn)
         if made is not None and notes is not None:
             notes["windows of a constant" if made.primitive is concatenate else "x[:] += y"] += 1
@@ -75,6 +75,12 @@ class _Windows:
                 self.readers.setdefault(atom, []).append(eqn)
         for atom in program.outputs:
             self.readers.setdefault(atom, []).append(None)
+
+    def merged(self, eqn: Equation) -> Equation | None:
+        """What stands for the last of a chain of writes, if something does."""
+        if self.rewrite.storage.seen(eqn.outputs[0]):  # it lies in C order, whatever was there
+            return None
+        return self.whole(eqn) or self.pieces(eqn)
 
     def whole(self, eqn: Equation) -> Equation | None:
         """The sum that ``eqn`` is, if its window is all of the array."""
@@ -105,7 +111,7 @@ class _Windows:
         parts = _Parts(self, axis - len(like.shape), values, results, eqn.source)
         made = [
             self._piece(chain, values, parts, number, _cut(like, axis, start, stop), start)
-            for start, stop in zip(cuts, cuts[1:], strict=False)
+            for start, stop in pairwise(cuts)
         ]
         params = {"axis": axis, "starts": tuple(cuts[:-1])}
         return Equation(concatenate, tuple(made), eqn.outputs, params, eqn.source)
@@ -171,7 +177,7 @@ class _Windows:
         """The write whose result ``eqn`` writes into, if nothing else reads that."""
         base = eqn.inputs[0]
         before = self.rewrite.maker.get(base) if isinstance(base, Var) else None
-        if before is None or before.primitive not in (scatter_add, setitem):
+        if before is None or before.primitive not in WRITES:
             return None
         return before if len(self.readers[base]) == 1 else None
 
@@ -179,7 +185,7 @@ class _Windows:
 def _few(chain: Sequence[Window]) -> bool:
     """Whether the pieces are not more than it is worth."""
     ordered = sorted((w.start, w.stop) for w in chain)
-    disjoint = all(a[1] <= b[0] for a, b in zip(ordered, ordered[1:], strict=False))
+    disjoint = all(a[1] <= b[0] for a, b in pairwise(ordered))
     return len(chain) <= (DISJOINT if disjoint else OVERLAPPING)
 
 
@@ -190,7 +196,7 @@ def _cut(like: Aval, axis: int, start: int, stop: int) -> Aval:
 
 def window_of(eqn: Equation) -> Window | None:
     """The window that a write is, along one axis; None if it is none."""
-    if eqn.primitive not in (scatter_add, setitem) or len(eqn.inputs) != 2:
+    if eqn.primitive not in WRITES or len(eqn.inputs) != 2:
         return None
     base, value = eqn.inputs
     index, shape = eqn.params["index"], base.aval.shape

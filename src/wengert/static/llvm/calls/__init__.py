@@ -20,7 +20,7 @@ Call = Callable[[Equation, Given, Given, Any], Iterator[Step]]
 CALLS: dict[str, Call] = {}
 WHY_NOT: dict[str, Callable[[Equation, bool], str]] = {}  # (equation, strict): empty if it can
 OVER: dict[str, int] = {}  # the input whose memory the result may take, where it dies
-MODULES = ("control", "indexing", "products")  # of this package
+MODULES = ("control", "indexing", "joining", "products", "sorting")  # of this package
 
 for module in MODULES:
     import_module(f"{__package__}.{module}")

@@ -9,7 +9,6 @@ elements than when it was recorded. Layer: ``static``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from ....core.program import Equation
 from ....ops.index import Slot, Template
 from ..scalars import NotLowered
 from ..steps import Array, Operand, Step
-from .walks import Pair, broadcast, cast, constant, merged, walk
+from .walks import Pair, broadcast, cast, constant, merged, walking
 
 POSITION = np.dtype(np.int64)
 GAP = object()  # where an ellipsis stood: what is before and after it does not touch
@@ -164,10 +163,11 @@ class Access:
         parts: list[Array] = []
         for one in self.index.picked:
             value = np.asarray(arrays[one.number])
-            positions = np.nonzero(value) if self.masks[one.number] else (value,)
+            masked = self.masks[one.number]
+            positions = np.nonzero(value) if masked else (value.astype(POSITION),)
             for places, (length, stride) in zip(positions, one.axes, strict=True):
-                parts.append(np.where(places < 0, places + length, places).astype(POSITION) * stride)
-        total = np.ascontiguousarray(sum(parts[1:], parts[0]), POSITION)
+                parts.append(np.where(places < 0, places + length, places) * stride)
+        total = np.asarray(sum(parts[1:], parts[0]), POSITION, order="C")
         self.places = np.broadcast_shapes(*(part.shape for part in parts))
         self.offsets = constant(self.draft, total.reshape(self.places))
         self.once = len(np.unique(total)) == total.size
@@ -194,8 +194,8 @@ class Access:
         operand, mask = self.arrays[one.number]
         lengths = [length for length, _ in one.axes]
         strides = [mask.strides, [stride for _, stride in one.axes]]
-        params = (prod(self.places), *walk(*merged(lengths, strides)))
-        return Step("mask_offsets", (self.offsets[0], operand), params, fails=True, runtime=True)
+        given, axes = (self.offsets[0], operand), merged(lengths, strides)
+        return walking("mask_offsets", given, self.places, *axes, fails=True)
 
     def _from_integers(self, one: Picked, added: bool) -> Step:
         given = self.arrays[one.number]
@@ -203,9 +203,9 @@ class Access:
             self.ordered = False
         operand, array = cast(given, self.atoms[one.number], POSITION, self.draft, self.steps)
         known = self.offsets[1]
-        lengths, strides = merged(known.shape, [known.strides, broadcast(array, known.shape)])
-        params = (*one.axes[0], int(added), *walk(lengths, strides))
-        return Step("offsets", (self.offsets[0], operand), params, fails=True, runtime=True)
+        axes = merged(known.shape, [known.strides, broadcast(array, known.shape)])
+        before = (*one.axes[0], int(added))
+        return walking("offsets", (self.offsets[0], operand), before, *axes, fails=True)
 
 
 def _in_order(array: Array) -> bool:

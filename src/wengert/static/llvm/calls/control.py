@@ -16,11 +16,11 @@ import numpy as np
 
 from ....control.legs import Leg, Loop
 from ....core.aval import Aval
-from ....core.program import Atom, Equation, Literal, Program, Var, programs_in
+from ....core.program import Equation, Program, programs_in
 from ...views import is_reduction, is_view
 from .. import native_program
 from ..scalars import DTYPES, NotLowered
-from ..steps import Array, Operand, Place, Step
+from ..steps import Array, Operand, Step
 from . import CALLS, WHY_NOT, Given
 
 WORD = 8  # bytes
@@ -92,11 +92,15 @@ def cond(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator
 
 
 class Carry(NamedTuple):
-    """One value of the carry: slots for the old and the new one, and how both lie."""
+    """One value of the carry: slots for the old and the new one, how both lie, and their homes; the
+    last value is to lie in ``home``.
+    """
 
     old: Operand
     new: Operand
     view: Array
+    home: Operand
+    spare: Operand
 
 
 class Stack(NamedTuple):
@@ -107,16 +111,23 @@ class Stack(NamedTuple):
     view: Array
 
 
-def carries_of(draft: Any, leaves: Given) -> list[Carry]:
-    """A carry for each value that a loop starts from."""
-    return [
-        Carry(
-            Operand(draft.layout.moving()),
-            Operand(draft.layout.moving()),
-            np.empty(view.shape, view.dtype),
+def carries_of(draft: Any, leaves: Given, results: Given) -> list[Carry]:
+    """A carry for each value that a loop starts from; its last one goes straight to the result, if
+    that is in C order. The homes are taken before the body is planned, which must leave them alone.
+    """
+    carries = []
+    for (_, leaf), (place, result) in zip(leaves, results, strict=True):
+        size = max(leaf.nbytes, WORD)
+        carries.append(
+            Carry(
+                Operand(draft.layout.moving()),
+                Operand(draft.layout.moving()),
+                np.empty(leaf.shape, leaf.dtype),
+                place if result.flags.c_contiguous else draft.scratch(size),
+                draft.scratch(size),
+            )
         )
-        for _, view in leaves
-    ]
+    return carries
 
 
 def unchanged(program: Program, consts: int, number: int) -> bool:
@@ -133,43 +144,44 @@ class Homes:
     """
 
     def __init__(
-        self, draft: Any, carries: Sequence[Carry], body: Any, leaves: Given, results: Given,
+        self,
+        draft: Any,
+        carries: Sequence[Carry],
+        body: Any,
         even: bool | None,
     ) -> None:
-        self.draft, self.even = draft, even
-        self.before: list[Step] = []
-        self.after: list[Step] = []
+        self.draft, self.carries, self.even = draft, carries, even
+        self.stay = [
+            body.targets[number] is None or body.lies(number) == carry.old
+            for number, carry in enumerate(carries)
+        ]
         swaps: list[Operand] = []
         keeps: list[Operand] = []
-        for number, carry in enumerate(carries):
-            home = self._home(carry, results[number])
-            stays = body.targets[number] is None or body.lies(number) == carry.old
+        for carry, stays in zip(carries, self.stay, strict=True):
             if stays:
-                keeps += [carry.old, home]
+                keeps += [carry.old, carry.home]
             else:
-                spare = draft.scratch(max(carry.view.nbytes, WORD))
-                swaps += [carry.old, carry.new, *((spare, home) if even is False else (home, spare))]
-            first = spare if not stays and even is False else home
-            self.before.append(copied(draft, leaves[number], (first, carry.view)))
-            self._finish(carry, home, results[number], stays)
+                swaps += [carry.old, carry.new, *self._homes(carry)]
         self.operands = [*swaps, *keeps]
         self.swaps, self.keeps = len(swaps) // 4, len(keeps) // 2
 
-    def _home(self, carry: Carry, result: tuple[Operand, Array]) -> Operand:
-        """Where the last value is to lie: in the result's memory, if that is in C order."""
-        if result[1].flags.c_contiguous:
-            return result[0]
-        home: Operand = self.draft.scratch(carry.view.nbytes)
-        return home
+    def _homes(self, carry: Carry) -> tuple[Operand, Operand]:
+        """Where a carry that takes turns starts, and where its next value goes."""
+        return (carry.spare, carry.home) if self.even is False else (carry.home, carry.spare)
 
-    def _finish(
-        self, carry: Carry, home: Operand, result: tuple[Operand, Array], stays: bool
-    ) -> None:
-        """Bring the last value to where it belongs, if it may lie elsewhere."""
-        if not stays and self.even is None:
-            self.after.append(runtime("moved", (carry.old, home), (carry.view.nbytes,)))
-        if home != result[0]:
-            self.after.append(copied(self.draft, (home, carry.view), result))
+    def before(self, leaves: Given) -> Iterator[Step]:
+        """Bring what the loop starts from to its home."""
+        for carry, stays, leaf in zip(self.carries, self.stay, leaves, strict=True):
+            start = carry.home if stays else self._homes(carry)[0]
+            yield copied(self.draft, leaf, (start, carry.view))
+
+    def after(self, results: Given) -> Iterator[Step]:
+        """Bring the last values to where they belong, where they may lie elsewhere."""
+        for carry, stays, result in zip(self.carries, self.stay, results, strict=True):
+            if not stays and self.even is None:
+                yield runtime("moved", (carry.old, carry.home), (carry.view.nbytes,))
+            if carry.home != result[0]:
+                yield copied(self.draft, (carry.home, carry.view), result)
 
 
 def check_order(program: Program, leaves: Given, strict: bool) -> None:
@@ -198,7 +210,7 @@ def repeat_while(eqn: Equation, operands: Given, results: Given, draft: Any) -> 
     first, second = eqn.params["consts"][0], sum(eqn.params["consts"])
     leaves, (of_test, of_body) = operands[second:], insides(eqn, draft)
     check_order(body, leaves, draft.strict)
-    carries = carries_of(draft, leaves)
+    carries = carries_of(draft, leaves, results)
     old = [(carry.old, carry.view) for carry in carries]
     byte = (draft.scratch(WORD), np.empty((), bool))
     tested = draft.within(test, of_test, [*operands[:first], *old], [byte])
@@ -213,15 +225,15 @@ def repeat_while(eqn: Equation, operands: Given, results: Given, draft: Any) -> 
         ],
         {k: count + k for k in range(len(carries))},
     )
-    homes = Homes(draft, carries, planned, leaves, results, None)
-    yield from homes.before
+    homes = Homes(draft, carries, planned, None)
+    yield from homes.before(leaves)
     yield runtime(
         "repeat_while",
         [byte[0], *homes.operands],
         (homes.swaps, homes.keeps),
         [tested.steps, planned.steps],
     )
-    yield from homes.after
+    yield from homes.after(results)
 
 
 # --- loops of a number of trips -------------------------------------------------------------------
@@ -233,9 +245,7 @@ def loop(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator
     made = _Legs(plan, operands, results, draft)
     yield from made.count
     steps = [
-        step
-        for number, known in enumerate(insides(eqn, draft))
-        for step in made.leg(number, known)
+        step for number, known in enumerate(insides(eqn, draft)) for step in made.leg(number, known)
     ]
     if made.allocated:
         slots = [one.base for one in made.allocated]
@@ -258,9 +268,7 @@ class _Legs:
         number, self.operands, imported = plan.unpack(operands)
         self.carried = sum(len(leg.init) for leg in plan.legs)
         self.results, self.exports = results[: self.carried], results[self.carried :]
-        self.stacks = {
-            s: _imported(*one) for s, one in zip(plan.imports, imported, strict=True)
-        }
+        self.stacks = {s: _imported(*one) for s, one in zip(plan.imports, imported, strict=True)}
         self.whole = {s: view for s, (_, view) in zip(plan.imports, imported, strict=True)}
         self.allocated: list[Stack] = []
         self.position = 0
@@ -298,17 +306,16 @@ class _Legs:
         body, leg = self.plan.bodies[number], self.plan.legs[number]
         leaves = [self.operands[k] for k in leg.init]
         check_order(body, leaves, self.draft.strict)
-        carries = carries_of(self.draft, leaves)
+        results = self.results[self.position : self.position + len(leaves)]
+        self.position += len(leaves)
+        carries = carries_of(self.draft, leaves, results)
         moving = [
-            (Operand(self.draft.layout.moving()), self.stacks[s])
-            for s in (*leg.reads, *leg.writes)
+            (Operand(self.draft.layout.moving()), self.stacks[s]) for s in (*leg.reads, *leg.writes)
         ]
         planned = self._body(body, known, leg, carries, moving)
-        results = self.results[self.position : self.position + len(carries)]
-        self.position += len(carries)
         even = None if self.plan.length is None else self.plan.length % 2 == 0
-        homes = Homes(self.draft, carries, planned, leaves, results, even)
-        yield from homes.before
+        homes = Homes(self.draft, carries, planned, even)
+        yield from homes.before(leaves)
         ways = [part for slot, stack in moving for part in (slot, stack.base)]
         strides = [stack.stride for _, stack in moving]
         yield runtime(
@@ -317,7 +324,7 @@ class _Legs:
             [*strides, homes.swaps, homes.keeps, len(moving), int(leg.reverse)],
             [planned.steps],
         )
-        yield from homes.after
+        yield from homes.after(results)
 
     def _body(
         self,

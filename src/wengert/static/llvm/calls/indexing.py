@@ -14,10 +14,10 @@ from ....ops.comparison import where
 from ....ops.index import Slot
 from ..nest import nest_of
 from ..scalars import NotLowered
-from ..steps import Array, Operand, Step
+from ..steps import GRAIN, Array, Operand, Step
 from . import CALLS, OVER, WHY_NOT, Given
 from .access import Access, Index, index_of
-from .walks import Pair, blocks, broadcast, cast, copied, mapped, merged, split, walk
+from .walks import Pair, blocks, broadcast, cast, copied, mapped, merged, walking
 
 NUMBERS = {"f": "f32", "d": "f64", "F": "f32", "D": "f64"}  # what a sum is of, by its dtype
 INNER = 1 << 12  # bytes: axes that are as short are gone along for each place of the index arrays
@@ -65,8 +65,8 @@ def getitem(eqn: Equation, operands: Given, results: Given, draft: Any) -> Itera
     lengths, strides = nest_of(access.shape, rows)
     size, lengths, strides = blocks(known.itemsize, lengths, strides)
     given = (to, access.start, access.offsets[0])
-    params = (size, *walk(lengths, strides))
-    yield Step("gather_blocks", given, params, runtime=True, **split(lengths))
+    grain = max(1, GRAIN * known.itemsize // size)
+    yield walking("gather_blocks", given, (size,), lengths, strides, grain=grain)
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -178,10 +178,9 @@ def _scattered(eqn: Equation, access: Access, v: Pair, known: Array) -> Step:
         if known.dtype.kind == "c":
             ordered, size = [*ordered, (2, size // 2, size // 2, 0)], size // 2
         number = NUMBERS.get(known.dtype.char, WORDS.get(size, ""))
-        lengths, strides = _columns(ordered)
-        return Step(f"add_at_{number}", given, walk(lengths, strides), runtime=True)
+        return walking(f"add_at_{number}", given, (), *_columns(ordered))
     size, lengths, strides = blocks(size, *_columns(ordered))
-    return Step("scatter_blocks", given, (size, *walk(lengths, strides)), runtime=True)
+    return walking("scatter_blocks", given, (size,), lengths, strides)
 
 
 def _columns(axes: Sequence[tuple[int, ...]]) -> tuple[list[int], list[list[int]]]:

@@ -121,13 +121,13 @@ def product(a: Matrices, b: Matrices, c: Matrices, strict: bool) -> Step:
     if 0 in (m, n, k) or a.view.dtype.char not in LETTERS:
         return loops(a, b, c)
     if m == 1 and n == 1:
-        return dot(a, b, c)
+        return _alone(dot(a, b, c), "dot", k, strict)
     if k == 1 and 1 in (m, n):
         return loops(a, b, c)
     if m == 1 and b.blasable and fits(a.columns, a.size, 1, a.size):
-        return gemv(b.turned, a.turned, c.turned)
+        return _alone(gemv(b.turned, a.turned, c.turned), "gemv", n * k, strict)
     if n == 1 and a.blasable and fits(b.rows, b.size, 1, b.size):
-        return gemv(a, b, c)
+        return _alone(gemv(a, b, c), "gemv", m * k, strict)
     if 1 in (m, n, k) and not (readable and not strict):
         return loops(a, b, c)
     if not readable:
@@ -135,10 +135,15 @@ def product(a: Matrices, b: Matrices, c: Matrices, strict: bool) -> Step:
     if strict and a.operand == b.operand and a.view.strides == b.turned.view.strides:
         raise NotLowered("NumPy's own bits: a product with its own transpose")
     if fits(c.rows, c.columns, n, c.size):
-        return gemm(a, b, c)
+        return gemm(a, b, c, strict)
     if fits(c.columns, c.rows, m, c.size):
-        return gemm(b.turned, a.turned, c.turned)
+        return gemm(b.turned, a.turned, c.turned, strict)
     raise NotLowered("a product that does not lie in rows")
+
+
+def _alone(step: Step, kind: str, work: int, strict: bool) -> Step:
+    """A step whose bits must not depend on BLAS's threads; NumPy's do."""
+    return step if strict else on_one_thread(kind, work, step)
 
 
 def turn(one: Matrices) -> tuple[int, int]:
@@ -148,15 +153,25 @@ def turn(one: Matrices) -> tuple[int, int]:
     return TURNED, one.columns // one.size
 
 
-def gemm(a: Matrices, b: Matrices, c: Matrices, alpha: float = 1.0, beta: float = 0.0) -> Step:
-    """C = alpha A B + beta C."""
+def gemm(
+    a: Matrices,
+    b: Matrices,
+    c: Matrices,
+    strict: bool = False,
+    alpha: float = 1.0,
+    beta: float = 0.0,
+) -> Step:
+    """C = alpha A B + beta C; if not with NumPy's own bits, then for several threads."""
     letter, real = LETTERS[c.view.dtype.char]
     (turn_a, lda), (turn_b, ldb) = turn(a), turn(b)
     (m, k), n = a.view.shape[-2:], b.view.shape[-1]
     count, stack = stack_of([a, b, c])
     params = (m, n, k, turn_a, turn_b, lda, ldb, c.rows // c.size, alpha, beta, *stack)
     operands = (a.operand, b.operand, c.operand, Operand(Address(f"blas:{letter}gemm")))
-    return Step(f"gemm_{real}", operands, params, count, runtime=True)
+    step = Step(f"gemm_{real}", operands, params, count, runtime=True)
+    if strict:
+        return step
+    return in_tiles(step, (m, n, k), (a.rows, b.columns, c.rows, c.columns), c.size)
 
 
 def gemv(a: Matrices, x: Matrices, y: Matrices) -> Step:
@@ -231,7 +246,7 @@ def accumulate(eqn: Equation, operands: Given, results: Given, draft: Any) -> It
         raise NotLowered("factors that BLAS can't read as they lie")
     literal = eqn.inputs[3]
     assert isinstance(literal, Literal)
-    yield gemm(a, b, c, float(literal.value), 1.0)
+    yield gemm(a, b, c, False, float(literal.value), 1.0)
 
 
 CALLS.update(matmul=matmul, accumulate=accumulate)

@@ -1,4 +1,4 @@
-"""Ufuncs whose own loop is called by pointer: all that no scalar description gives NumPy's bits for.
+"""Ufuncs whose own loop is called by pointer, where no scalar description gives NumPy's bits.
 
 NumPy resolves the dtypes and tells the loop; operands of other dtypes are cast first. Layer:
 ``static``.
@@ -16,10 +16,10 @@ import numpy as np
 from ....core.primitive import REGISTRY
 from ....core.program import Equation, Literal
 from ..nest import nest_of
-from ..scalars import NotLowered
+from ..scalars import DTYPES, NotLowered
 from ..steps import GRAIN, Address, Operand, Step
 from . import Given
-from .walks import broadcast, cast, split, walk
+from .walks import broadcast, cast, walking
 
 TOLD = b"numpy_1.24_ufunc_call_info"  # what NumPy calls what it tells about a loop
 NEEDS_PYTHON = 24  # the byte in it that says so
@@ -37,6 +37,8 @@ def why_not(eqn: Equation, strict: bool) -> str:
     ufunc, made = eqn.primitive.ufunc, eqn.outputs[0].aval
     if made.weak or dtypes[-1] != made.dtype:
         return "Python's own arithmetic"
+    if not DTYPES.issuperset(dtypes):
+        return f"machine code knows no {made.dtype}"
     if ufunc is np.power:
         if dtypes[0].kind == "i" and not _positive(eqn.inputs[1]):
             return "powers of integers may raise"
@@ -104,7 +106,7 @@ def ufunc(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterato
     yield from steps
     rows = [known.strides, *(broadcast(view, known.shape) for _, view in given)]
     lengths, (own, *others) = nest_of(known.shape, rows)
-    params = (*walk(lengths, [*others, own]), len(rows))
     loop = Operand(Address(f"ufunc:{eqn.primitive.name}:{_letters(dtypes)}"))
     pointers = (loop, *(operand for operand, _ in given), to)
-    yield Step("ufunc", pointers, params, runtime=True, **split(lengths, GRAIN // COSTLY))
+    strides, count = [*others, own], (len(rows),)
+    yield walking("ufunc", pointers, (), lengths, strides, count, grain=GRAIN // COSTLY)

@@ -6,12 +6,13 @@ Layer: ``static``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ....core.aval import aval_of
-from ....core.program import Equation, Literal, Var
+from ....core.program import Atom, Equation, Literal, Var
 from ....ops.arithmetic import astype
 from ..nest import Nest, nest_of
 from ..scalars import NotLowered
@@ -21,13 +22,30 @@ Pair = tuple[Operand, Array]
 RANKS = 60  # axes that a walk of the runtime has room for, with some to spare
 
 
-def walk(lengths: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """The parameters of a walk of the runtime; there is an axis at least."""
+def walking(
+    code: str,
+    operands: Sequence[Operand],
+    before: Sequence[int],
+    lengths: Sequence[int],
+    strides: Sequence[Sequence[int]],
+    after: Sequence[int] = (),
+    grain: int = 0,
+    fails: bool = False,
+) -> Step:
+    """A step of a function of the runtime that walks: see ``runtime/walk.py``.
+
+    ``before``, ``after``: its parameters around those of the walk. ``grain``: how many places a
+    thread should have at least, 0 if the outermost axis must not be split.
+    """
     if len(lengths) > RANKS:
         raise NotLowered("an array with too many axes")
     if not lengths:
         lengths, strides = [1], [[0] for _ in strides]
-    return (len(lengths), *lengths, *(stride for own in strides for stride in own))
+    flat = (stride for own in strides for stride in own)
+    params = (*before, len(lengths), *lengths, *flat, *after)
+    total, extent = prod(lengths), lengths[0]
+    part = max(1, grain * extent // total) if 0 < 2 * grain <= total else 0
+    return Step(code, tuple(operands), params, extent, part, fails=fails, runtime=True)
 
 
 def merged(
@@ -51,23 +69,15 @@ def merged(
     return lengths, steps
 
 
-def split(lengths: Sequence[int], grain: int = GRAIN) -> dict[str, int]:
-    """How far the outermost loop of a walk is to be split, as fields of a step."""
-    total = int(np.prod(lengths, dtype=np.int64)) if lengths else 1
-    if total < 2 * grain:
-        return {"extent": lengths[0] if lengths else 1}
-    return {"extent": lengths[0], "grain": max(1, grain * lengths[0] // total)}
-
-
 def blocks(
     size: int, lengths: list[int], strides: list[list[int]]
 ) -> tuple[int, list[int], list[list[int]]]:
     """The innermost axis as one block, where the first two operands lie in one piece along it and
     the others do not move.
     """
-    if lengths and all(own[-1] == size for own in strides[:2]):
-        if not any(own[-1] for own in strides[2:]):
-            return size * lengths[-1], lengths[:-1], [own[:-1] for own in strides]
+    last = [own[-1] for own in strides] if lengths else []
+    if last[:2] == [size, size] and not any(last[2:]):
+        return size * lengths[-1], lengths[:-1], [own[:-1] for own in strides]
     return size, lengths, strides
 
 
@@ -80,8 +90,7 @@ def copied(source: Pair, target: Pair) -> Iterator[Step]:
     lengths, strides = nest_of(known.shape, [known.strides, broadcast(view, known.shape)])
     size, lengths, strides = blocks(known.itemsize, lengths, strides)
     grain = max(1, GRAIN * known.itemsize // size)
-    params = (size, *walk(lengths, strides))
-    yield Step("copy_blocks", (to, operand), params, runtime=True, **split(lengths, grain))
+    yield walking("copy_blocks", (to, operand), (size,), lengths, strides, grain=grain)
 
 
 def broadcast(view: Array, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -98,8 +107,8 @@ def mapped(
     strict: bool,
 ) -> Step:
     """The step of a nest of elementwise equations of our own."""
-    where = {var: pair[0] for var, pair in (*reads.items(), *writes.items())}
-    seen = {var: Seen(var, 0, view) for var, (_, view) in reads.items()}
+    where: dict[Atom, Operand] = {var: pair[0] for var, pair in (*reads.items(), *writes.items())}
+    seen: dict[Atom, Seen] = {var: Seen(var, 0, view) for var, (_, view) in reads.items()}
     stored = {var: view for var, (_, view) in writes.items()}
     return Nest(equations, seen, stored, where.__getitem__, strict).step()
 
@@ -114,7 +123,7 @@ def cast(given: Pair, atom: Any, dtype: Any, draft: Any, steps: list[Step]) -> P
     """An operand as ``dtype``; ``steps`` gets what computes it. ``atom``: what it is in the
     equation, for Python's numbers have a dtype of their own.
     """
-    operand, view = given
+    view = given[1]
     if isinstance(atom, Literal):
         try:
             with np.errstate(all="ignore"):

@@ -1,17 +1,27 @@
 """BLAS held at one thread while our own do parts of a product.
 
 OpenBLAS has one number of threads for the process. It is set to one for as long as anybody is
-inside ``hold`` and ``release``, and put back by the last: a store, no thread is started or ended.
+between ``hold`` and ``release``, and put back by the last: a store, no thread is started or ended.
 Products that NumPy computes meanwhile for other threads of Python run on one thread too. Layer:
 ``static``.
 """
 
 from __future__ import annotations
 
-from ..lowlevel import atomic_store, call, cast, i32, load, low, ptr, store, swapped
+from ..lowlevel import atomic_store, call, cast, i32, i64, load, low, ptr, store, swapped
+from .execute import OPERANDS, execute
 from .pool import BLAS, POOL, give_way
 
 LOCK, USERS, BEFORE, GET, SET = BLAS, BLAS + 4, BLAS + 8, BLAS + 16, BLAS + 24  # in the pool
+
+
+@low
+def on_one_thread(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
+    """Run steps that call BLAS. Parameter: their address."""
+    hold(frame)
+    code = execute(frame, load(ptr, step, OPERANDS))
+    release(frame)
+    return code
 
 
 @low

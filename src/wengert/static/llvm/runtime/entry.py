@@ -22,6 +22,7 @@ TABLE_SIZE = 72  # the numbers of the registers that own their objects follow
 NEXT, RESULT, HEAD = 0, 8, 16
 FIRST = 16  # of an operation: its first operand
 
+inc_ref = extern("Py_IncRef", "void", "ptr")
 dec_ref = extern("Py_DecRef", "void", "ptr")
 clear_error = extern("PyErr_Clear", "void")
 call_without = extern("PyObject_CallNoArgs", "ptr", "ptr")
@@ -48,7 +49,16 @@ def entry(self: ptr, args: ptr, count: i64, names: ptr) -> ptr:
         if code == RAISED:
             return 0
         clear_error()
-    return vectorcall(load(ptr, table, FALLBACK), args, count, names)
+    return fallen_back(load(ptr, table, FALLBACK), args, count, names)
+
+
+@low
+def fallen_back(fallback: ptr, args: ptr, count: i64, names: ptr) -> ptr:
+    """What the fallback gives, which may be replaced while it runs."""
+    inc_ref(fallback)
+    result = vectorcall(fallback, args, count, names)
+    dec_ref(fallback)
+    return result
 
 
 @low

@@ -1,4 +1,4 @@
-"""Elements copied from place to place: strided copies, gathers, scatters, and where an index points.
+"""Elements copied from place to place: strided copies, gathers, scatters, where an index points.
 
 What is copied are blocks of so many bytes: elements, or rows that lie in one piece. A gather or a
 scatter adds an offset in bytes to each place, read from an array that ``offsets`` or
@@ -246,7 +246,7 @@ def offsets(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
         for i in range(count):
             index = load(i64, source, i * from_step)
             index = index + length if index < 0 else index
-            wrong = wrong | (0 if 0 <= index else 1) | (0 if index < length else 1)
+            wrong = wrong | (0 if index >= 0 else 1) | (0 if index < length else 1)
             before = load(i64, to, i * to_step) if added != 0 else 0
             store(i64, before + index * stride, to, i * to_step)
         more = onward(rank, lengths, counts, pointers, strides, 2)

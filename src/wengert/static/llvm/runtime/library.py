@@ -10,7 +10,8 @@ from typing import Any
 
 from ..lowlevel import PREFIX, Low, translated
 
-MODULES = ("blas", "control", "execute", "indexing", "pool", "products", "ufuncs", "walk")  # of this package
+# of this package
+MODULES = ("blas", "control", "execute", "indexing", "pool", "products", "sorting", "ufuncs", "walk")
 
 
 @cache

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from ..lowlevel import bits, call, cast, f64, i32, i64, load, low, ptr, store, typed
-from .blas import hold, release
 from .execute import DONE, OPERANDS, operand
 from .pool import smaller
 
@@ -60,7 +59,7 @@ def _gemm(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
 
 
 def _tiles(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
-    """As ``gemm``, but each number is a tile of a product, computed by one thread. More parameters:
+    """As ``gemm``, but each number is that of a tile of a product. More parameters:
     rows and columns of a tile; in bytes from row to row of A, from column to column of B, and from
     row to row and from column to column of C.
     """
@@ -70,7 +69,6 @@ def _tiles(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
     columns = word(step, 4, 18)
     across = (n + columns - 1) // columns
     tiles = (m + rows - 1) // rows * across
-    hold(frame)
     for i in range(low, high):
         row = i % tiles // across * rows
         column = i % tiles % across * columns
@@ -81,7 +79,6 @@ def _tiles(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
         b = b + column * word(step, 4, 20)
         c = c + (row * word(step, 4, 21) + column * word(step, 4, 22))
         _multiply(frame, step, smaller(rows, m - row), smaller(columns, n - column), a, b, c)
-    release(frame)
     return DONE
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from ..lowlevel import call, cast, extern, f64, i8, i32, i64, load, low, ptr, store
 from ..objects import DATA, ITEMS
 from .checks import at, word
-from .entry import DONE, FIRST, RAISED, RESULT
+from .entry import DONE, FIRST, RAISED, RESULT, inc_ref
 from .execute import execute
 
-inc_ref = extern("Py_IncRef", "void", "ptr")
 save_thread = extern("PyEval_SaveThread", "ptr")
 restore_thread = extern("PyEval_RestoreThread", "void", "ptr")
 new_float = extern("PyFloat_FromDouble", "ptr", "f64")
@@ -32,9 +31,11 @@ def kept(made: ptr, register: ptr) -> i32:
 
 @low
 def make_array(memory: ptr, here: ptr) -> i32:
-    """A new array. Operands: register, the slot for its data, PyArray_NewFromDescr, the type, the
+    """A new array, unless the register holds one already. Operands: register, the slot for its data, PyArray_NewFromDescr, the type, the
     dtype, rank, whether strides follow; then lengths, and strides.
     """
+    if load(ptr, at(memory, here, 0)) != 0:
+        return DONE
     rank = word(here, 5)
     lengths = here + (FIRST + 8 * 7)
     strides = lengths + 8 * rank
@@ -109,10 +110,10 @@ def box_scalar(memory: ptr, here: ptr) -> i32:
 
 @low
 def give(memory: ptr, here: ptr) -> i32:
-    """Make what a register owns the result. Operand: the register."""
-    register = at(memory, here, 0)
-    store(ptr, load(ptr, register), memory, RESULT)
-    store(i64, 0, register)
+    """Make what a register holds the result. Operand: the register."""
+    result = load(ptr, at(memory, here, 0))
+    inc_ref(result)
+    store(ptr, result, memory, RESULT)
     return DONE
 
 

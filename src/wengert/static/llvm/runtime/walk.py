@@ -34,9 +34,7 @@ def begin(
 
 
 @low
-def onward(
-    rank: i64, lengths: ptr, counts: ptr, pointers: ptr, strides: ptr, number: i64
-) -> i32:
+def onward(rank: i64, lengths: ptr, counts: ptr, pointers: ptr, strides: ptr, number: i64) -> i32:
     """Go on by one place along all axes but the last; 0 if that was the end."""
     axis = rank - 2
     while axis >= 0:
