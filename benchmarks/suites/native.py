@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import report, running
@@ -90,7 +91,11 @@ def _measure(options: argparse.Namespace) -> int:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     base = running.QUICK if options.quick else Settings()
     settings = Settings(options.rounds or base.rounds, base.sample_seconds, threads)
-    chosen = [one for one in benchmarks() if _wanted(one.name, options.only)]
+    chosen = [
+        replace(one, contenders=tuple(c for c in one.contenders if c.label not in options.skip))
+        for one in benchmarks()
+        if _wanted(one.name, options.only)
+    ]
     console = running.console()
     load = running.warn_if_busy(console)
     outcomes = running.measure_all(chosen, settings, console)
@@ -103,7 +108,7 @@ def _measure(options: argparse.Namespace) -> int:
     report.print_targets([v for v in verdicts if v.target.against != PEERS], console)
     for section in reversed(sections):
         report.print_section(section, console)
-    complete = not options.only and not options.quick
+    complete = not options.only and not options.skip and not options.quick
     name = NAME if complete else f"partial-{NAME}"
     name += "-1-thread" if threads == 1 else ""
     facts = running.facts(settings, load)
@@ -128,6 +133,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--threads", type=_counts, default=[1, 2], metavar="COUNTS", help="default: 1,2"
     )
+    parser.add_argument(
+        "--skip", type=_labels, default=[], metavar="ROWS", help="as torch.compile,'wengert eager'"
+    )
     parser.add_argument("--rounds", type=int, help="samples of each contender")
     parser.add_argument("--quick", action="store_true", help="few, short samples: a trial run")
     parser.add_argument("--compile-time", action="store_true", help="measure compile times too")
@@ -145,6 +153,16 @@ def _words(text: str) -> list[str]:
         if not any(_wanted(name, [word]) for name in names):
             raise argparse.ArgumentTypeError(f"no piece {word}; there are: {', '.join(names)}")
     return words
+
+
+def _labels(text: str) -> list[str]:
+    """Return the labels in a comma-separated list; raise for one that no row has."""
+    labels = text.split(",")
+    known = dict.fromkeys(row.label for one in benchmarks() for row in one.contenders)
+    for label in labels:
+        if label not in known:
+            raise argparse.ArgumentTypeError(f"no row {label}; there are: {', '.join(known)}")
+    return labels
 
 
 def _counts(text: str) -> list[int]:

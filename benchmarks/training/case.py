@@ -107,7 +107,7 @@ def training_runner(
 ) -> Runner:
     """Return the runner of a trainer; losses and changes of the parameters must agree.
 
-    `prepare` is called with the step that is timed, before it is, and gives the remark in the table.
+    `prepare` is called with the step that is timed, before that, and gives the remark in the table.
     """
     batches = [convert(batch) for batch in case.batches]
     trial = start(case)

@@ -70,8 +70,10 @@ _ON_FIRST_USE = {  # what a plain gradient does not need
     "compile": "static.capture",
     "capture": "static.graph",
     "name": "static.naming",
+    "get_num_threads": "static.threads",
+    "set_num_threads": "static.threads",
 }
-_STATIC = {"capture", "compile", "name"}
+_STATIC = {"capture", "compile", "get_num_threads", "name", "set_num_threads"}
 _CONTROL = {"cond", "fori_loop", "scan", "while_loop"}
 _FUNCTIONS = {"check_grads", "trace", *_CONTROL, *_STATIC}  # of these, what is no module
 _OTHER_NAMES = {

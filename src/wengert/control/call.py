@@ -11,11 +11,11 @@ from typing import Any
 
 from ..core.aval import Aval
 from ..core.errors import ShapeError
-from ..core.execute import executable
 from ..core.primitive import Doc, KeepAll, Primitive, keeping
 from ..core.program import Program, agree
 from ..ops.families import general
 from ..ops.fitting import fit
+from . import derived
 from .derived import Flags, batched, pushed, split
 
 
@@ -156,7 +156,7 @@ def _batch(
 
 call: Primitive = structured(
     name="call",
-    value=lambda *xs, program: executable(program)(*xs),
+    value=lambda *xs, program: derived.runner(program)(*xs),
     infer=_infer,
     push=_push,
     forward=_forward,

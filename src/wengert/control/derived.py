@@ -16,6 +16,7 @@ import numpy as np
 from ..core import interpret, tree
 from ..core.aval import Aval
 from ..core.box import BATCHED, Box, shape_of
+from ..core.execute import Executable, executable
 from ..core.program import Atom, Equation, Literal, Program, Var
 from ..core.quiet import quiet
 from ..differentiate.abstract import AbstractRecorder, placeholder, strong
@@ -37,6 +38,7 @@ def as_it_is(program: Program) -> Program:
 
 
 optimise: Callable[[Program], Program] = as_it_is  # of every derived program; static/ sets it
+runner: Callable[[Program], Executable] = executable  # of a called program; static/ sets it
 
 
 def inexact(aval: Aval) -> bool:

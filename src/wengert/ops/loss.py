@@ -89,8 +89,9 @@ def _expanded(z: Any, labels: Any, mean: bool = True) -> Any:
     count, classes = math.prod(shape_of(labels)), shape_of(z)[-1]
     rows = np.reshape(z, (count, classes))
     p = rows - np.max(rows, axis=1, keepdims=True)
-    natural = np.reshape(labels, (count,)).astype(np.uint64)  # a negative label is a large one
-    picked = p[np.arange(count), natural]
+    flat = np.reshape(labels, (count,))
+    wrong = np.less(flat, 0) | np.greater_equal(flat, classes)
+    picked = p[np.arange(count), np.where(wrong, classes, flat).astype(np.intp)]
     losses = np.log(np.sum(np.exp(p), axis=1)) - picked
     return np.sum(losses) / count if mean else np.reshape(losses, shape_of(labels))
 

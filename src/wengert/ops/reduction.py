@@ -70,7 +70,7 @@ def _ties(y: Any, x: Any, axis: Any) -> Any:
 max: Primitive = reduction(
     name="max",
     value=np.maximum.reduce,
-    lower=lambda e, a, b: e.maximum(a, b),
+    lower=lambda e, a, b: e.largest(a, b),
     partial=_ties,
     selects=True,
     complex=False,
@@ -80,7 +80,7 @@ max: Primitive = reduction(
 min: Primitive = reduction(
     name="min",
     value=np.minimum.reduce,
-    lower=lambda e, a, b: e.minimum(a, b),
+    lower=lambda e, a, b: e.smallest(a, b),
     partial=_ties,
     selects=True,
     complex=False,

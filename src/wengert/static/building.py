@@ -71,6 +71,7 @@ def kept_on_disk(
     values: Sequence[Any],
     strict: bool,
     into: Mapping[int, int],
+    threads: int | None,
 ) -> Made | None:
     """What an earlier process has made of the captured program, for values that lie as these do."""
     from .llvm import cache
@@ -82,7 +83,7 @@ def kept_on_disk(
     if content is None:
         return None
     blueprint = unpacked(content)
-    native = load_kept(blueprint)
+    native = load_kept(blueprint, threads)
     if native is None:
         return None
     return _whole((), native, program, Machine((blueprint.told,)))
@@ -94,12 +95,15 @@ def built(
     values: Sequence[Any],
     strict: bool,
     into: Mapping[int, int] | None = None,
+    threads: int | None = None,
 ) -> Made:
     """What runs a program for values that lie as these do.
 
     ``captured``: the same program as it was recorded, under whose key it is kept. ``into``:
-    results, by number, that may be written into the memory of an argument, by number.
+    results, by number, that may be written into the memory of an argument, by number. ``threads``:
+    how many may run it, if that is not for the setting to say.
     """
+    from .llvm.blueprint import load
     from .llvm.native_program import own_memory, why_not
 
     fallback = program
@@ -112,30 +116,27 @@ def built(
     if not any(reasons.values()) and None not in own_memory(program, known):
         draft = _draft(program, known, strict, refused, into or {})
         if draft is not None:
-            native = _kept(draft, _names(program), captured, values, strict, into or {})
+            blueprint = replace(draft.blueprint(), told=_names(program))
+            (native,) = load([blueprint], threads)
+            _keep(blueprint, captured, values, strict, into or {})
             return _whole(results, native, fallback, Machine((_names(program),)))
-    return _in_groups(results, program, known, strict, reasons, refused)
+    return _in_groups(results, program, known, strict, reasons, refused, threads)
 
 
-def _kept(
-    draft: Any,
-    told: tuple[str, ...],
+def _keep(
+    blueprint: Any,
     captured: Program,
     values: Sequence[Any],
     strict: bool,
     into: Mapping[int, int],
-) -> Any:
-    """The native program of a draft, which is also kept on disk."""
+) -> None:
+    """Keep a blueprint on disk."""
     from .llvm import cache
-    from .llvm.blueprint import load
     from .llvm.keys import program_key
 
-    blueprint = replace(draft.blueprint(), told=told)
-    (native,) = load([blueprint])
     key = program_key(captured, values, strict, sorted(into.items()))
     if key:
         cache.store(key, blueprint.packed())
-    return native
 
 
 def _whole(results: Sequence[Any], native: Any, program: Program, machine: Machine) -> Made:
@@ -153,6 +154,7 @@ def _in_groups(
     strict: bool,
     reasons: Mapping[Equation, str],
     refused: dict[Equation, str],
+    threads: int | None,
 ) -> Made:
     """Machine code of what can be, NumPy for the rest; ``reasons``: why not."""
     from .llvm.blueprint import load
@@ -164,7 +166,7 @@ def _in_groups(
     while drafts is None:
         drafts = _drafts(plan, known, strict, refused)
         plan = fuse(program, why) if drafts is None else plan
-    natives = load([draft.blueprint() for draft in drafts.values()])
+    natives = load([draft.blueprint() for draft in drafts.values()], threads)
     kernels = {
         group: _bound(native, _one_or_all(executable(group.inner)))
         for group, native in zip(drafts, natives, strict=True)

@@ -29,6 +29,7 @@ from .recorder import Capture
 from .recording import LOCK, Recording, record
 from .refusal import Escaped, Refused, Transformed
 from .sameness import agree
+from .threads import checked
 from .variant import RAISED, Variant
 
 LIMIT = 32  # paths: a function with more runs eagerly
@@ -49,9 +50,10 @@ class Compiled:
         check: int = 0,
         limit: int = LIMIT,
         native: bool = True,
+        threads: int | None = None,
     ) -> None:
         self.function, self.strict, self.strict_capture = function, strict, strict_capture
-        self.every, self.limit, self.native = check, limit, native
+        self.every, self.limit, self.native, self.threads = check, limit, native, threads
         self.variants: list[Variant] = []
         self.reason = ""  # why it runs eagerly
         self.history: list[str] = []  # the causes of all recordings
@@ -89,7 +91,10 @@ class Compiled:
 
     @property
     def _options(self) -> tuple[Any, ...]:
-        return self.strict, self.strict_capture, self.every, self.limit, self.native
+        return (
+            *(self.strict, self.strict_capture, self.every, self.limit, self.native),
+            self.threads,
+        )
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
@@ -258,7 +263,7 @@ class Compiled:
 
     def _enter(self, variant: Variant, recording: Recording, reach: Reach) -> None:
         self._unsettled = 0
-        told = variant.enter(recording, reach, self.strict, self.native)
+        told = variant.enter(recording, reach, self.strict, self.native, self.threads)
         if told:
             self._give_up(f"two calls that look the same differ: {told}")
             return
@@ -399,6 +404,7 @@ def compile(
     check: int = 0,
     limit: int = LIMIT,
     native: bool = True,
+    threads: int | None = None,
 ) -> Any:
     """``f`` as a static graph: recorded while it runs, optimised, then replayed.
 
@@ -413,13 +419,15 @@ def compile(
         check: compare every nth call with eager execution.
         limit: how many different paths are recorded before the function runs eagerly.
         native: make machine code of it as soon as that pays; else NumPy runs all of it.
+        threads: how many may run it, 1 to 64; left out, as many as ``set_num_threads`` says.
 
     Returns:
         A ``Compiled``, called as ``f``. ``.graphs`` lists what was recorded, ``.explain()`` says
         why, and what became of it.
 
     Raises:
-        DtypeError: ``f`` is no function.
+        DtypeError: ``f`` is no function, or ``threads`` no int.
+        DataError: ``threads`` is not from 1 to 64.
 
     Warns:
         CaptureWarning: once, if the function can't be a static graph, with the reason.
@@ -431,6 +439,8 @@ def compile(
     >>> [float(f(np.array([a, 2.0]))) for a in (1.0, -1.0, 1.0, -1.0, 3.0)]
     [5.0, 1.0, 5.0, 1.0, 13.0]
     """
+    if threads is not None:
+        checked("compile", "threads", threads)
     if f is None:
         return functools.partial(
             compile,
@@ -439,7 +449,8 @@ def compile(
             check=check,
             limit=limit,
             native=native,
+            threads=threads,
         )
     if not callable(f):
         raise DtypeError(f"compile: got {describe(f)}, expected a function")
-    return Compiled(f, strict, strict_capture, check, limit, native)
+    return Compiled(f, strict, strict_capture, check, limit, native, threads)

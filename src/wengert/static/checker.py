@@ -32,13 +32,13 @@ class Watched(NamedTuple):
         looks: in their order.
         inputs: of each its kind, the name of the object that stands there, and of its plain value.
         constants: objects by name.
-        count, keywords: the arguments.
+        positional, keywords: how many arguments, and the names of others.
     """
 
     looks: list[Look]
     inputs: list[tuple[str, str, str]]
     constants: dict[str, Any]
-    count: int
+    positional: int
     keywords: tuple[str, ...]
 
 

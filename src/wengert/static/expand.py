@@ -8,27 +8,30 @@ bits may be others, so strict programs are left as they are. Layer: ``static``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from ..control.legs import Loop
 from ..core.aval import Aval
 from ..core.errors import WengertError
-from ..core.program import Atom, Equation, Program, Var
+from ..core.program import Atom, Equation, Program, Var, programs_in
 from ..differentiate.abstract import abstract_program
 
 KNOWN = 256  # expansions that are remembered
 
 
 def expanded(program: Program) -> Program:
-    """``program`` with all that has an expansion written out."""
-    if all(eqn.primitive.expand is None for eqn in program.equations):
+    """``program`` with all that has an expansion written out, in programs inside it as well."""
+    if not any(map(_expandable, program.equations)):
         return program
     equations: list[Equation] = []
     constants = dict(program.constants)
     names: dict[Atom, Atom] = {}
     for eqn in program.equations:
         inputs = tuple([names.get(atom, atom) for atom in eqn.inputs])
-        eqn = Equation(eqn.primitive, inputs, eqn.outputs, eqn.params, eqn.source)
+        params = {name: _inside(value) for name, value in eqn.params.items()}
+        eqn = Equation(eqn.primitive, inputs, eqn.outputs, params, eqn.source)
         inner = _expansion(eqn)
         if inner is None:
             equations.append(eqn)
@@ -36,6 +39,21 @@ def expanded(program: Program) -> Program:
             names[eqn.outputs[0]] = _inlined(eqn, inner, equations, constants)
     outputs = tuple([names.get(atom, atom) for atom in program.outputs])
     return Program(program.inputs, tuple(equations), outputs, constants, program.name)
+
+
+def _expandable(eqn: Equation) -> bool:
+    """Whether an equation, or one in a program that it holds, has an expansion."""
+    inside = (one for _, program in programs_in(eqn.params) for one in program.equations)
+    return eqn.primitive.expand is not None or any(map(_expandable, inside))
+
+
+def _inside(param: Any) -> Any:
+    """A parameter, with what has an expansion written out in the programs that it is made of."""
+    if isinstance(param, Program):
+        return expanded(param)
+    if isinstance(param, Loop):
+        return replace(param, bodies=tuple(map(expanded, param.bodies)))
+    return param
 
 
 def _inlined(

@@ -28,11 +28,12 @@ CHANGED = re.compile(r"it (?:changes|writes into|deletes) ([\w.]+)")
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was recorded for one signature: why, and a graph for each path."""
+    """What was recorded for one signature: why, a graph for each path, and what it is called by."""
 
     cause: str
     records: bool
     graphs: tuple[PathGraph, ...]
+    entry: str = ""  # who looks at the arguments, where the program is machine code
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ def _variant_lines(number: int, variant: Recorded) -> Iterator[str]:
                 yield from (f"      {told}" for told in segment.machine)
             if segment.guard:
                 yield f"      {segment.guard}"
+    if variant.entry:
+        yield f"    {variant.entry}"
 
 
 def _size(segment: Any, seen: set[Any]) -> str:
@@ -145,7 +148,11 @@ def explain(compiled: Compiled) -> Explanation:
 
 
 def _recorded(compiled: Compiled, variant: Variant) -> Recorded:
-    return Recorded(variant.cause, variant.records, tuple(graphs_of(compiled, variant)))
+    entry = "machine code calls it: no Python runs" if variant.entry is not None else ""
+    if variant.in_python:
+        entry = f"Python calls it: {variant.in_python}"
+    graphs = tuple(graphs_of(compiled, variant))
+    return Recorded(variant.cause, variant.records, graphs, entry)
 
 
 # --- where it falls back --------------------------------------------------------------------------

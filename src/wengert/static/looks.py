@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-
 from .places import Place, Step
 
 SIMPLE = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis))
@@ -408,5 +407,3 @@ class Writeable(Look):
 
     def native(self, into: Native) -> None:
         into.operation("check_writeable", into.place(self.name))
-
-

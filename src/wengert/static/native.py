@@ -14,17 +14,21 @@ import threading
 import weakref
 from collections.abc import Sequence
 from functools import cache
+from math import prod
 from typing import Any
 
+from ..core.aval import Aval
 from ..core.execute import Executable, executable
 from ..core.primitive import NoLowering
-from ..core.program import Program
+from ..core.program import Program, programs_in
 from .building import Machine, Made, built, kept_on_disk
 from .paths import Node
+from .views import is_view
 
 CALL = 1e-6  # seconds that an operation costs in NumPy beside its loop
 BYTE = 0.2e-9  # seconds to write and read again a byte of a result
 COMPILING = (10e-3, 4e-3)  # seconds to compile kernels, and more for each of their equations
+TRIPS = 10  # of a loop that says no number
 SHARE = 0.25  # of the price that is spent in NumPy before
 
 
@@ -42,10 +46,20 @@ def in_numpy(node: Node) -> None:
     node.run, node.native, node.compiled = executable(node.program), None, None
 
 
-def prepare(node: Node, strict: bool) -> None:
+def prepare(node: Node, strict: bool, threads: int | None = None) -> None:
     """Let NumPy run the program of ``node`` until kernels pay."""
     in_numpy(node)
-    node.native = Native(node, strict)
+    node.native = Native(node, strict, threads)
+
+
+def runner(program: Program) -> Executable:
+    """What runs a program that is called by itself: NumPy, until machine code pays."""
+    node: Node | None = program.memo.get(Native)
+    if node is None:
+        node = program.memo.setdefault(Native, Node())
+        node.program = program
+        prepare(node, strict=False)
+    return node.run
 
 
 class Native:
@@ -57,9 +71,9 @@ class Native:
         fallback: runs what a native program was not made for.
     """
 
-    def __init__(self, node: Node, strict: bool) -> None:
+    def __init__(self, node: Node, strict: bool, threads: int | None = None) -> None:
         assert node.program is not None
-        self.program, self.strict = node.program, strict
+        self.program, self.strict, self.threads = node.program, strict, threads
         self.captured = node.original or node.program
         self.into = dict(node.into)
         self.fallback: Executable | None = None
@@ -68,8 +82,9 @@ class Native:
         self._in_numpy = node.run
         self._node = weakref.ref(node)
         self._lock = threading.Lock()
-        self.saves, self.price = worth(node.program)
-        if why := unsupported():
+        why = unsupported()
+        self.saves, self.price = (0.0, 1.0) if why else worth(node.program)
+        if why:
             self.machine = Machine(waits=f"NumPy runs all of it: {why}")
         elif not self.saves:
             self.machine = Machine()  # there is nothing to fuse
@@ -86,7 +101,7 @@ class Native:
         try:
             if not self.looked:
                 return self._look(values)
-            made = built(self.program, self.captured, values, self.strict, self.into)
+            made = built(self.program, self.captured, values, self.strict, self.into, self.threads)
             self._take(made)
             return made.results
         finally:
@@ -95,7 +110,9 @@ class Native:
     def _look(self, values: Sequence[Any]) -> Sequence[Any]:
         """The first call: take what is kept, or leave it to NumPy."""
         self.looked = True
-        made = kept_on_disk(self.captured, self.program, values, self.strict, self.into)
+        made = kept_on_disk(
+            self.captured, self.program, values, self.strict, self.into, self.threads
+        )
         if made is None:
             return self.run_in_numpy(*values)
         self._take(made)
@@ -115,16 +132,33 @@ class Native:
 
 
 def worth(program: Program) -> tuple[float, float]:
-    """Seconds that kernels would save in a call, about, and those that it takes to make them."""
+    """Seconds that machine code would save in a call, about, and those that it takes to make it;
+    nothing where there is nothing to compute.
+    """
+    saves, count = _worth(program)
+    return (saves + CALL, COMPILING[0] + COMPILING[1] * count) if count else (0.0, 1.0)
+
+
+def _worth(program: Program) -> tuple[float, int]:
+    """What the equations save, and how many there are."""
+    from .llvm.calls import CALLS
+
     saves, count = 0.0, 0
     for eqn in program.equations:
-        if not isinstance(eqn.primitive.lower, NoLowering):
+        inner = [_worth(one) for _, one in programs_in(eqn.params)]
+        count += sum(number for _, number in inner)
+        trips = getattr(eqn.params.get("plan"), "length", None) or TRIPS
+        saves += trips * sum(each for each, _ in inner)
+        primitive = eqn.primitive
+        if (
+            not isinstance(primitive.lower, NoLowering)
+            or primitive.expand is not None
+            or (primitive.name in CALLS and not is_view(eqn))
+        ):
             count += 1
-            made = eqn.outputs[0].aval
-            size = made.dtype.itemsize
-            for length in made.shape:
-                size *= length
-            saves += CALL + BYTE * size
-    if count < 2:
-        return 0.0, 1.0
-    return saves, COMPILING[0] + COMPILING[1] * count
+            saves += CALL + BYTE * sum(_bytes(var.aval) for var in eqn.outputs)
+    return saves, count
+
+
+def _bytes(aval: Aval) -> int:
+    return aval.dtype.itemsize * prod(aval.shape)

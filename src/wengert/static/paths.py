@@ -278,7 +278,7 @@ class Paths:
         that a guard asks for.
         """
         node = self.first
-        while node.confirmed:
+        while node.confirmed and node.program is not None:  # else another thread is at it
             given = run(node, values)
             if node.finish is not None:
                 return node.finish, given

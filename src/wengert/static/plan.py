@@ -5,7 +5,8 @@ equations waiting, until something that NumPy runs needs one of its values. Insi
 takes elementwise equations of one shape, and numbers without axes that go with them, as many as can
 be computed in one loop: their values stay in registers, and only what something outside reads is
 written to memory. Views of what is in memory are read through; a view of what is being computed
-waits until it is there, for its elements lie in another order. A reduction is a nest of its own.
+waits until it is there, for its elements lie in another order. A reduction joins the nest that
+computes what it reduces; what reads its result is in another nest.
 
 Equations are taken in their order, and a nest stays open as a group does; it is placed after the
 nests that it depends on, so it never waits for what waits for it. Layer: ``static``.
@@ -13,12 +14,12 @@ nests that it depends on, so it never waits for what waits for it. Layer: ``stat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.program import Atom, Equation, Literal, Program, Var
-from .views import is_view, keeps_order
+from .views import is_reduction, is_view, keeps_order
 
 LARGEST = 256  # equations in a nest: LLVM takes longer than linear time for a long loop body
 Why = Callable[[Equation], str]  # why an equation can't be machine code; empty if it can
@@ -30,6 +31,7 @@ class Nest:
 
     Attributes:
         shape: of all that is computed in the loops.
+        walk: how its reductions go over that, if it has any.
         members: the equations, by their place in the program.
         depends: open nests whose values it needs, directly or through others.
         apart: those of them that can't be merged with it, for it reads their values in another
@@ -37,9 +39,14 @@ class Nest:
     """
 
     shape: tuple[int, ...]
+    walk: Hashable = None
     members: dict[int, Equation] = field(default_factory=dict)
     depends: set[Nest] = field(default_factory=set)
     apart: set[Nest] = field(default_factory=set)
+
+    def may_walk(self, walk: Hashable) -> bool:
+        """Whether its loops can go so."""
+        return walk is None or self.walk in (None, walk)
 
 
 @dataclass(frozen=True)
@@ -77,12 +84,18 @@ def fuse(program: Program, why_not: Why) -> Plan:
     return Plan(program, tuple(_finished(program, steps)))
 
 
-def nests(group: Program, alone: Callable[[Equation], bool]) -> list[list[Equation]]:
-    """The equations of a group in nests: one that stands ``alone`` with the views that it reads
-    through, or what is computed element by element with those that it reads through.
+def nests(
+    group: Program,
+    alone: Callable[[Equation], bool],
+    walk: Callable[[Equation], Hashable] = lambda eqn: eqn,
+) -> list[list[Equation]]:
+    """The equations of a group in nests: one that stands ``alone``, or what is computed element by
+    element with reductions of it; with the views that they read through.
+
+    ``walk``: how a reduction goes over what it reduces; those of one nest go alike.
     """
-    walk = _Nests(group, lambda eqn: "a nest of its own" if alone(eqn) else "")
-    return [[step] if isinstance(step, Equation) else step for step in walk.steps]
+    found = _Nests(group, lambda eqn: "a nest of its own" if alone(eqn) else "", walk)
+    return [[step] if isinstance(step, Equation) else step for step in found.steps]
 
 
 class _Walk:
@@ -169,9 +182,13 @@ class _Groups(_Walk):
 class _Nests(_Walk):
     """Many nests are open, of different shapes."""
 
-    def __init__(self, program: Program, why_not: Why) -> None:
+    def __init__(
+        self, program: Program, why_not: Why, walk: Callable[[Equation], Hashable]
+    ) -> None:
         self.open: list[Nest] = []
         self.home: dict[Any, Nest] = {}  # of what open nests compute
+        self.reduced: set[Any] = set()  # results of reductions
+        self.walk_of = walk
         super().__init__(program, why_not)
 
     def place(self, eqn: Equation) -> None:
@@ -207,13 +224,17 @@ class _Nests(_Walk):
     # --- joining ---------------------------------------------------------------------------------
 
     def join(self, number: int, eqn: Equation) -> None:
+        if is_reduction(eqn):
+            self._reduce(number, eqn)
+            return
         shape = eqn.outputs[0].aval.shape
         sources: dict[Nest, bool] = {}  # whether the equation may be in the same loop
         for atom in eqn.inputs:
             base = self.base(atom)
             if base in self.home:
                 nest = self.home[base]
-                fits = base.aval.shape in ((), shape) and self._in_order(atom)
+                same = base.aval.shape in ((), shape) and base not in self.reduced
+                fits = same and self._in_order(atom)
                 sources[nest] = fits and sources.get(nest, True)
         nest = self._choose(shape, sources)
         nest.members[number] = eqn
@@ -225,6 +246,38 @@ class _Nests(_Walk):
         for source, fits in sources.items():
             if fits and source is not nest:
                 self._merge(nest, source)
+
+    def _reduce(self, number: int, eqn: Equation) -> None:
+        """Take a reduction into the nest that computes what it reduces, or one that reads the
+        same.
+        """
+        source, walk = eqn.inputs[0], self.walk_of(eqn)
+        base, shape = self.base(source), source.aval.shape
+        home = self.home.get(base)
+        if home is None:
+            near = [nest for nest in self.open if self._reads(nest, base)]
+        else:
+            fits = base not in self.reduced and base.aval.shape == shape
+            near = [home] if fits and self._in_order(source) else []
+        fitting = (
+            one
+            for one in near
+            if one.shape == shape and one.may_walk(walk) and len(one.members) < LARGEST
+        )
+        nest = next(fitting, None)
+        if nest is None:
+            nest = Nest(shape)
+            self.open.append(nest)
+            if home is not None:
+                self._depend(nest, home, fits=False)
+        nest.members[number], nest.walk = eqn, walk
+        self.home[eqn.outputs[0]] = nest
+        self.reduced.add(eqn.outputs[0])
+
+    def _reads(self, nest: Nest, base: Any) -> bool:
+        """Whether a nest reads something, or a view of it."""
+        inputs = (atom for eqn in nest.members.values() for atom in eqn.inputs)
+        return any(self.base(atom) is base for atom in inputs)
 
     def _in_order(self, atom: Atom) -> bool:
         """Whether element after element of what a nest computes is read as it is computed."""
@@ -243,7 +296,8 @@ class _Nests(_Walk):
         """
         near = [nest for nest, fits in sources.items() if fits]
         near.sort(key=lambda nest: nest.shape != shape)
-        rest = [nest for nest in reversed(self.open) if nest.shape == shape]
+        # what has nothing to do with reductions can do without their order
+        rest = [one for one in reversed(self.open) if one.shape == shape and one.walk is None]
         for nest in (*near, *rest):
             if (
                 len(nest.members) < LARGEST
@@ -269,10 +323,12 @@ class _Nests(_Walk):
         between = any(source in other.depends for other in nest.depends)
         alike = source.shape in ((), nest.shape) or not nest.shape
         large = len(nest.members) + len(source.members) > LARGEST
+        alike = alike and nest.may_walk(source.walk)
         if between or large or not alike or source in nest.apart or nest in source.depends:
             return
         nest.members.update(source.members)
         nest.shape = nest.shape or source.shape
+        nest.walk = source.walk if nest.walk is None else nest.walk
         for eqn in source.members.values():
             self.home[eqn.outputs[0]] = nest
         self.open.remove(source)

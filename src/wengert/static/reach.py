@@ -29,8 +29,8 @@ from . import objects
 from .checker import Source, literal, overlapping
 from .code import users_class
 from .looks import (
-    ArrayLies,
     Arguments,
+    ArrayLies,
     Distinct,
     Empty,
     Equal,
@@ -93,7 +93,6 @@ class Input(NamedTuple):
     def value(self) -> Any:
         """Its plain value now."""
         return self.object._value if self.kind == "array" else self.object
-
 
 
 class Reach(Source):

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any
 
 from ..core.errors import DataError, DtypeError, describe
-from ..ops.blas import threads_address
+from ..ops.blas import lend_threads, threads_address
 
 MOST = 64
 VARIABLE = "WENGERT_NUM_THREADS"
@@ -111,34 +111,47 @@ class Pool:
 
     def __init__(self) -> None:
         from .llvm.runtime import blas, pool
-        from .llvm.runtime.library import address_of_function
 
-        names = ("open_pool", "end_pool", "put_back")
-        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-        self._begin, self._end, self._put_back = (kind(address_of_function(one)) for one in names)
         self._memory = ctypes.create_string_buffer(pool.SIZE + pool.LINE)
         self.address = -(-ctypes.addressof(self._memory) // pool.LINE) * pool.LINE
         self._users = ctypes.c_int32.from_address(self.address + blas.USERS)
         self._functions = [(blas.GET, threads_address("get")), (blas.SET, threads_address("set"))]
         self.start()
-        atexit.register(self.end)
+        if pool.POSIX:  # else nobody has more than one thread
+            _call("lend", self.address)
+            lend_threads(_address("run_jobs"))
+            atexit.register(self.end)
 
     def start(self) -> None:
         """Make it as new."""
+        from .llvm.runtime import pool
+
         ctypes.memset(self._memory, 0, len(self._memory))
         for place, function in self._functions:
             ctypes.c_int64.from_address(self.address + place).value = function
-        self._begin(self.address)
+        if pool.POSIX:
+            _call("open_pool", self.address)
 
     def in_child(self) -> None:
         """What a process needs that was forked: another thread may have held BLAS."""
         if self._users.value:
-            self._put_back(self.address)
+            _call("put_back", self.address)
         self.start()
 
     def end(self) -> None:
         """End the threads: their code goes when the interpreter does."""
-        self._end(self.address)
+        lend_threads(0)
+        _call("end_pool", self.address)
+
+
+def _address(name: str) -> int:
+    from .llvm.runtime.library import address_of_function
+
+    return address_of_function(name)
+
+
+def _call(name: str, pool: int) -> None:
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_address(name))(pool)
 
 
 _pool: Pool | None = None

@@ -14,7 +14,7 @@ from .cause import marks
 from .checker import Checker, Watched
 from .finish import Finish
 from .looks import NotNative
-from .native import in_numpy, prepare
+from .native import in_numpy, prepare, runner
 from .passes import optimise
 from .paths import Node, Paths
 from .reach import Reach
@@ -51,7 +51,14 @@ class Variant:
         self.check: Checker = lambda args, kwargs: None
         self.get: Checker = self.check
 
-    def enter(self, recording: Recording, reach: Reach, strict: bool, native: bool) -> str:
+    def enter(
+        self,
+        recording: Recording,
+        reach: Reach,
+        strict: bool,
+        native: bool,
+        threads: int | None = None,
+    ) -> str:
         """Add a recording; what it contradicts, in words."""
         finish = recording.finish
         told = self.paths.enter(recording)
@@ -64,34 +71,35 @@ class Variant:
         if not first.confirmed:
             return ""  # there is nothing to replay yet
         self.written |= {finish.targets[c.target] for c in finish.commits if c.kind == "copy"}
-        self.check = reach.checker(self.paths.targets, self.attached, self.writes, self.written)
-        self.get = reach.getter(self.paths.targets)
+        single = first.finish is not None and not self.attached
+        if first.finish is not None and single:
+            first.into = first.finish.into([one.name for one in reach.inputs])
         self.paths.plan(
             lambda program: self._optimised(program, strict),
-            lambda node: prepare(node, strict) if native else in_numpy(node),
+            lambda node: prepare(node, strict, threads) if native else in_numpy(node),
         )
-        single = first.finish is not None and not self.attached
+        self.check = reach.checker(self.paths.targets, self.attached, self.writes, self.written)
+        self.get = reach.getter(self.paths.targets)
         self.straight = first if single else None
-        if single and first.native is not None:
+        if single and native:
             self.watched = reach.watched(self.writes, self.written)
-            first.native.into = first.finish.into([one.name for one in reach.inputs])
         return ""
 
     @property
     def waits(self) -> bool:
         """Whether the program is machine code, and its calls are not yet."""
-        return self.watched is not None and self.straight.native.whole is not None
+        return self.watched is not None and self.straight.compiled is not None
 
     def make_entry(self, fallback: Callable[..., Any]) -> None:
         """Make a native entry, or note why there can be none."""
         from .llvm.whole import whole_call
 
         watched, self.watched = self.watched, None
+        if watched is None:  # another thread is at it
+            return
         node = self.straight
         try:
-            self.entry = whole_call(
-                watched, node.finish, node.native.whole, self.records, fallback
-            )
+            self.entry = whole_call(watched, node.finish, node.compiled, self.records, fallback)
         except NotNative as reason:
             self.in_python = str(reason)
 
@@ -111,6 +119,7 @@ class Variant:
 
 
 derived.optimise = lambda program: optimise(program)[0]
+derived.runner = runner
 
 
 def run_node(node: Node, values: Sequence[Any]) -> Sequence[Any]:

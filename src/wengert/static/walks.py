@@ -8,6 +8,7 @@ after the other. Layer: ``static``.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple
 
@@ -37,6 +38,11 @@ class Walk(NamedTuple):
     even: bool
 
     @property
+    def once(self) -> bool:
+        """Whether a nest computes no element twice: where rows are reduced, see ``folds.py``."""
+        return bool(self.run)
+
+    @property
     def reduced(self) -> int:
         """How many elements give one result."""
         return prod(self.shape) and prod(self.shape[axis] for axis in (*self.outer, *self.run))
@@ -55,10 +61,7 @@ def walk_of(eqn: Equation, view: Array) -> Walk:
         tuple(axis for axis in order if axis not in axes),
         tuple(axis for axis in order[:inner] if axis in axes),
         tuple(run),
-        all(
-            view.strides[a] == view.strides[b] * view.shape[b]
-            for a, b in zip(run, run[1:], strict=False)
-        ),
+        all(view.strides[a] == view.strides[b] * view.shape[b] for a, b in pairwise(run)),
     )
 
 

@@ -66,7 +66,7 @@ def runs(
         raise Fell
 
     for inside in (False, True):
-        if inside and 0 in fixed:
+        if inside and (0 in fixed or type(values[0]) in (int, float, complex)):
             continue
         one = program(primitive, values, params or {}, fixed, inside)
         given = [v for i, v in enumerate(values) if i not in fixed]
@@ -77,11 +77,18 @@ def runs(
             got = call(*given)
             got = got if isinstance(got, tuple) else (got,)
             for a, b in zip(got, wanted, strict=True):
-                assert same(a, b), (primitive.name, params, inside, a, b)
+                assert alike(a, b), (primitive.name, params, inside, a, b)
         assert all(
             np.array_equal(a, b, equal_nan=b.dtype.kind in "fc")
             for a, b in zip(given, kept, strict=True)
         )
+
+
+def alike(got: Any, want: Any) -> bool:
+    """Whether two results are the same, but for the strides of axes of length 1."""
+    if type(got) is np.ndarray and got.shape == np.shape(want):
+        got, want = np.squeeze(got), np.squeeze(want)
+    return same(got, want)
 
 
 def falls(primitive: Primitive, values: Sequence[Any], other: Sequence[Any], params: Any) -> None:

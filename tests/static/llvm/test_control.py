@@ -11,8 +11,9 @@ import wengert as wg
 from wengert.control.call import call
 from wengert.core.execute import executable
 from wengert.differentiate.record import program_of
-from wengert.static.llvm.builtin import bind
 from wengert.static.llvm.blueprint import load
+from wengert.static.llvm.builtin import bind
+from wengert.static.llvm.calls import CALLS, WHY_NOT
 from wengert.static.llvm.native_program import Draft, why_not
 from wengert.static.llvm.scalars import NotLowered
 from wengert.static.observe import observe
@@ -143,7 +144,8 @@ def test_while_loops():
     check(lambda x: wg.while_loop(lambda c: c > 1, lambda c: c / 2, x), 0.5)
     check(lambda x: wg.while_loop(lambda c: np.sum(c) > 1, lambda c: c * 0.75, x), np.abs(X))
     check(
-        lambda x: wg.while_loop(lambda c: c[1], lambda c: (c[0] * 2, np.max(c[0]) < 9), (x, True)), C
+        lambda x: wg.while_loop(lambda c: c[1], lambda c: (c[0] * 2, np.max(c[0]) < 9), (x, True)),
+        np.abs(C),
     )
 
 
@@ -173,23 +175,20 @@ def test_integers_of_python_count():
 
 
 def test_what_machine_integers_can_not_hold_python_computes():
-    function = lambda x: wg.fori_loop(0, 40, lambda i, c: c * 3, x)  # noqa: E731
-    made = Made(function, 2)
-    made.check(2)
-    made.check(10, native=True)
-    with pytest.raises(OverflowError):
-        int(np.int64(2) * 3**70)
-    made = Made(lambda x: wg.while_loop(lambda c: c < 1e30, lambda c: c * 3.0, x), 2.0)
-    made.check(2.0)
+    made = Made(lambda x: wg.fori_loop(0, 40, lambda i, c: c * 3, x), 1)
+    made.check(0)
+    for x in (1, -(2**62)):
+        assert made.call(x) == x * 3**40
+    assert made.fallen == 2
+    made.check(0)
 
 
 def test_what_python_raises_in_a_loop_is_raised():
-    made = Made(lambda x: wg.fori_loop(0, 4, lambda i, c: (1.0 / (c - 3.0)), x), 7.0)
+    made = Made(lambda x: wg.fori_loop(0, 4, lambda i, c: 1.0 / (c - 2.0), x), 7.0)
     made.check(7.0)
-    for x in (3.0, 3.0 + 1 / 3.0):
+    for x in (2.0, 2.5):  # in the first trip, in the second
         with pytest.raises(ZeroDivisionError):
-            for _ in range(2):
-                made.call(x)
+            made.call(x)
     made.check(8.0)
 
 
@@ -208,9 +207,11 @@ def test_one_of_two_branches(pred):
 
 
 def test_a_branch_that_can_not_be_run_is_refused():
-    empty = np.zeros((0, 3))
+    def function(i, x):
+        return wg.cond(np.sum(x) > 99, lambda i, x: x[i], lambda i, x: 0 * x[0], i, x)
+
     with pytest.raises(NotLowered, match="run by itself"):
-        Made(lambda x: wg.cond(np.sum(x) > 1, lambda x: np.max(x), lambda x: 0.0, x), empty)
+        Made(function, np.int64(7), X)
 
 
 def test_a_program_in_a_program():
@@ -314,6 +315,7 @@ OPERATIONS = [
     lambda a, b: np.sum(a) * 0.1 + b,
     lambda a, b: np.abs(a),
 ]
+TRANSPOSED = 4
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -324,31 +326,37 @@ def test_generated_bodies(seed):
 
     def step(carry, x):
         values = [*carry, x]
-        for way, (i, j) in zip(ways[: rng_count], picks, strict=False):
+        for way, (i, j) in zip(ways[:count], picks, strict=False):
             values.append(OPERATIONS[way](values[i % len(values)], values[j % len(values)]))
         chosen = [values[k % len(values)] for k in outs]
         return tuple(chosen[:width]), tuple(chosen[3:])
 
-    rng_count = int(rng.integers(1, 9))
+    count = int(rng.integers(1, 9))
     carry = tuple(RNG.standard_normal((3, 3)) for _ in range(width))
     xs = RNG.standard_normal((int(rng.integers(0, 5)), 3, 3))
     reverse = bool(rng.integers(2))
-    check(lambda xs, *c: wg.scan(step, c, xs, reverse=reverse), xs, *carry)
+    if TRANSPOSED not in ways[:count]:  # else the order in which sums are taken is not NumPy's
+        check(lambda xs, *c: wg.scan(step, c, xs, reverse=reverse), xs, *carry)
 
     def loss(xs, *c):
         last, ys = wg.scan(step, c, xs, reverse=reverse)
         return sum(np.sum(one) for one in (*last, *ys))
 
-    check(wg.grad(loss, argnums=tuple(range(width + 1))), xs, *carry, strict=False) if 0 else None
+    exact = Made(wg.grad(loss, argnums=tuple(range(width + 1))), xs, *carry, strict=False)
+    got, want = exact.call(xs, *carry), exact.numpy(xs, *carry)
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
 # --- reasons, memory, signals ---------------------------------------------------------------------
 
 
-def test_why_a_loop_is_no_machine_code():
-    solve = program_of(lambda x: wg.fori_loop(0, 2, lambda i, c: np.linalg.inv(c), x))(np.eye(2))
-    (reason,) = [why_not(eqn, False) for eqn in solve.equations if eqn.primitive.name == "loop"]
-    assert reason.startswith("inv inside: ")
+def test_why_a_loop_is_no_machine_code(monkeypatch):
+    program = program_of(lambda x: wg.fori_loop(0, 2, lambda i, c: np.cumsum(c), x))(C)
+    (loop,) = program.equations
+    monkeypatch.setitem(WHY_NOT, "cumsum", lambda eqn, strict: "it is Sunday")
+    monkeypatch.setitem(CALLS, "cumsum", None)
+    assert why_not(loop, strict=False) == "cumsum inside: it is Sunday"
 
 
 def test_memory_for_unknown_numbers_of_trips_is_given_back():

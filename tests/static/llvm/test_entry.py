@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from wengert.static.llvm import machine
+from wengert.static.llvm.blueprint import NativeProgram, Slot
 from wengert.static.llvm.builtin import bind
 from wengert.static.llvm.lowlevel import (
     copy,
@@ -26,7 +27,6 @@ from wengert.static.llvm.lowlevel import (
     ptr,
     translated,
 )
-from wengert.static.llvm.blueprint import NativeProgram, Slot
 from wengert.static.llvm.objects import unsupported
 
 pytestmark = pytest.mark.skipif(bool(unsupported()), reason=unsupported())

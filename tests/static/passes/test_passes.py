@@ -15,6 +15,7 @@ from wengert.core.program import Equation, Literal, Program, Var
 from wengert.differentiate.record import program_of, transcribe
 from wengert.ops import arithmetic as ar
 from wengert.ops.accumulate import LARGE, accumulate
+from wengert.ops.families import absorb
 from wengert.ops.indexing import setitem
 from wengert.ops.shape import transpose
 from wengert.static.passes import (
@@ -461,6 +462,59 @@ def test_strict_keeps_the_order_in_memory():
     assert names(optimise(program)[0]) == ["sum"]
 
 
+FULL = {
+    "times": lambda x, c: x * c,
+    "plus": lambda x, c: c + x,
+    "less": lambda x, c: x - c,
+    "over": lambda x, c: c / x,
+    "chosen": lambda x, c: np.where(x > c, x, c),
+    "both": lambda x, c: x * c + c,
+    "wider": lambda x, c: x.astype(np.float32) * c,
+    "row": lambda x, c: x.reshape(2, 5) * c.reshape(2, 5)[:1],
+}
+
+
+@pytest.mark.parametrize("number", [0.0, -0.0, 1.0, 0.015625, np.inf, np.nan])
+@pytest.mark.parametrize("name", FULL)
+def test_arrays_full_of_one_number(name, number):
+    c = np.full(10, number)
+    program = recorded(lambda x: np.tan(FULL[name](np.exp(x) - 1, c)), F)
+    for strict in (True, False):
+        optimised, _ = optimise(program, strict, check=True)
+        same_results(program, optimised, [F])
+        assert (len(optimised.constants) == 0) == (number == number or name == "row")
+
+
+def test_zeros_of_both_signs_are_not_one_number():
+    mixed = np.array([0.0, -0.0] * 5)
+    program = recorded(lambda x: np.sqrt(np.exp(x) + mixed), F)
+    optimised, _ = optimise(program, check=True)
+    assert len(optimised.constants) == 1
+    same_results(program, optimised, [F])
+
+
+def test_a_full_array_that_gives_the_shape_stays():
+    c = np.full((4, 3), 2.0)
+    program = recorded(lambda x: np.sin(x[0]) * c, X)
+    assert len(optimise(program, check=True)[0].constants) == 1
+    same_results(program, optimise(program)[0], [X])
+
+
+def test_a_full_array_decides_about_the_layout_of_a_strict_result():
+    c, x = np.full((2, 3), 2.0), np.asfortranarray(X)
+    program = recorded(lambda x: np.sum((x * 3) * c, axis=0), x)
+    strict, loose = (optimise(program, strict)[0] for strict in (True, False))
+    assert (len(strict.constants), len(loose.constants)) == (1, 0)
+
+
+def test_absorbing_a_finite_number_is_a_product():
+    for number in (0.5, 0.0, np.inf):
+        program = recorded(lambda x, s=number: absorb(np.sin(x), s), F)
+        optimised, _ = optimise(program, strict=True, check=True)
+        assert ("absorb" in names(optimised)) == (number == np.inf)
+        same_results(program, optimised, [F])
+
+
 # --- products -------------------------------------------------------------------------------------
 
 
@@ -524,6 +578,24 @@ def test_a_step_is_one_operation(dtype, order, size):
         assert result.dtype == w.dtype
         np.testing.assert_allclose(result, f(w, x, d), 2e-4 if dtype == "f4" else 1e-12)
         assert optimise(program, strict=True)[0].equations[-1].primitive is not accumulate
+
+
+def test_numbers_at_the_factors_go_to_the_front():
+    rng = np.random.default_rng(0)
+    w, x, d = (rng.standard_normal((5, 5)) for _ in range(3))
+    for f, s in [
+        (lambda w, x, d: w - (0.5 * x.T) @ d, -0.5),
+        (lambda w, x, d: w + 3.0 * (x @ (d * 0.5)), 1.5),
+        (lambda w, x, d: w - (0.5 * x) @ d.T, -0.5),
+    ]:
+        program = recorded(f, w, x, d)
+        optimised, _ = optimise(program, check=True)
+        assert "multiply" not in names(optimised)
+        assert optimised.equations[-1].primitive is accumulate
+        assert optimised.equations[-1].inputs[3].value == s
+        np.testing.assert_allclose(executable(optimised)(w, x, d)[0], f(w, x, d), 1e-12)
+    program = recorded(lambda w, x, d: (w + (y := 0.5 * x) @ d, y), w, x, d)
+    assert "multiply" in names(optimise(program)[0])  # read elsewhere
 
 
 def test_what_is_no_step_stays():

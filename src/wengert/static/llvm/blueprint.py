@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from ..threads import record
 from .machine import Code, compiled, kept_kernels, kernel_name
 from .objects import address_of
 from .runtime.execute import OPERANDS
-from .steps import Address, Array, Place, Step, words
+from .steps import THREADS, Address, Array, Place, Step, words
 
 
 @dataclass(frozen=True)
@@ -123,20 +124,22 @@ def stand_in(dtype: np.dtype[Any], shape: tuple[int, ...], strides: tuple[int, .
 # --- ready to run ---------------------------------------------------------------------------------
 
 
-def load(blueprints: Sequence[Blueprint]) -> list[NativeProgram]:
-    """Native programs: all their nests are compiled together."""
+def load(blueprints: Sequence[Blueprint], threads: int | None = None) -> list[NativeProgram]:
+    """Native programs: all their nests are compiled together. ``threads``: how many may run a step
+    of them, if that is not for the setting to say.
+    """
     texts = list(dict.fromkeys(text for one in blueprints for text in _texts(one.steps)))
     codes = dict(zip(texts, compiled(texts), strict=True))
-    return [_Loader(one, codes).program() for one in blueprints]
+    return [_Loader(one, codes, threads).program() for one in blueprints]
 
 
-def load_kept(blueprint: Blueprint) -> NativeProgram | None:
+def load_kept(blueprint: Blueprint, threads: int | None = None) -> NativeProgram | None:
     """A native program whose nests are known by name; None where the code of one is lost."""
     names = list(dict.fromkeys(_texts(blueprint.steps)))
     found = kept_kernels(names)
     if found is None:
         return None
-    return _Loader(blueprint, dict(zip(names, found, strict=True))).program()
+    return _Loader(blueprint, dict(zip(names, found, strict=True)), threads).program()
 
 
 def _texts(steps: Sequence[Step]) -> Iterator[str]:
@@ -150,8 +153,10 @@ def _texts(steps: Sequence[Step]) -> Iterator[str]:
 class _Loader:
     """Fills in the addresses."""
 
-    def __init__(self, blueprint: Blueprint, codes: Mapping[str, tuple[Code, int]]) -> None:
-        self.blueprint, self.codes = blueprint, codes
+    def __init__(
+        self, blueprint: Blueprint, codes: Mapping[str, tuple[Code, int]], threads: int | None
+    ) -> None:
+        self.blueprint, self.codes, self.threads = blueprint, codes, threads
         self.slots = {one: number for number, one in enumerate(blueprint.slots)}
         self.keep: list[Any] = [code for code, _ in codes.values()]
 
@@ -183,7 +188,9 @@ class _Loader:
     def _template(self) -> tuple[bytes, tuple[int, ...]]:
         values = [0] * len(self.slots)
         for base, number in self.slots.items():
-            if isinstance(base, Address):
+            if base == THREADS:
+                values[number] = record(self.threads)
+            elif isinstance(base, Address):
                 values[number] = address_of(base.name)
             elif base.kind == "constant":
                 array = self.blueprint.constants[base.number]

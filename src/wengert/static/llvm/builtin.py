@@ -8,12 +8,14 @@ call, the fallback gets the same arguments. Layer: ``static``.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from . import objects
 from .blueprint import NativeProgram, Slot
+from .runtime.entry import RAISED
 from .table import Builtin, Table
 
 WIDE = 8  # bytes: what is longer has two words
@@ -24,8 +26,9 @@ def bind(program: NativeProgram, fallback: Builtin) -> Builtin:
     table = Table(program, len(program.inputs))
     for number, one in enumerate(program.inputs):
         check_input(table, table.argument(number), one)
-    results = [make_output(table, one) for one in program.outputs]
-    run(table)
+    arguments = [table.argument(number) for number in range(len(program.inputs))]
+    results = [make_output(table, one, arguments) for one in program.outputs]
+    run(table, RAISED)
     for register, one in zip(results, program.outputs, strict=True):
         box_output(table, register, one)
     (given,) = results if len(results) == 1 else (table.owner(),)
@@ -35,10 +38,10 @@ def bind(program: NativeProgram, fallback: Builtin) -> Builtin:
     return table.entry("program", fallback).call
 
 
-def run(table: Table) -> None:
-    """Run the program."""
+def run(table: Table, raised: int) -> None:
+    """Run the program; what an exception there means: ``MISS`` or ``RAISED``."""
     program = table.program
-    table.operation("run_long" if program.long else "run", table.frame, program.steps)
+    table.operation("run_long" if program.long else "run", table.frame, program.steps, raised)
 
 
 # --- arguments ------------------------------------------------------------------------------------
@@ -89,26 +92,39 @@ def array_words(table: Table, known: np.ndarray[Any, Any], slot: int) -> list[in
 # --- results --------------------------------------------------------------------------------------
 
 
-def make_output(table: Table, one: Slot, owner: int | None = None) -> int:
+def make_output(table: Table, one: Slot, inputs: Sequence[int], owner: int | None = None) -> int:
     """The register of a result; an array is made, and its slot filled, unless ``owner``, the
-    register, holds one already.
+    register, holds one already. What an input is updated to begins as a copy of that; ``inputs``:
+    the registers of all.
     """
     register, known = table.owner() if owner is None else owner, one.known
     if isinstance(known, np.ndarray):
-        strides = () if known.flags.c_contiguous else known.strides
-        table.operation(
-            "make_array",
-            register,
-            table.slot(one.slot),
-            objects.address_of(f"numpy:{objects.NEW_ARRAY}"),
-            table.object(np.ndarray),
-            table.object(known.dtype),
-            known.ndim,
-            int(bool(strides)),
-            *known.shape,
-            *strides,
-        )
+        make_array(table, known, register, table.slot(one.slot))
+    if one.into is not None:
+        copy_array(table, register, inputs[one.into])
     return register
+
+
+def make_array(table: Table, known: np.ndarray[Any, Any], register: int, slot: int) -> None:
+    """Make an array that lies as ``known`` does."""
+    strides = () if known.flags.c_contiguous else known.strides
+    table.operation(
+        "make_array",
+        register,
+        slot,
+        objects.address_of(f"numpy:{objects.NEW_ARRAY}"),
+        table.object(np.ndarray),
+        table.object(known.dtype),
+        known.ndim,
+        int(bool(strides)),
+        *known.shape,
+        *strides,
+    )
+
+
+def copy_array(table: Table, target: int, value: int) -> None:
+    """Copy one array into another, unless they are one."""
+    table.operation("copy_array", target, value, objects.address_of(f"numpy:{objects.COPY_INTO}"))
 
 
 def box_output(table: Table, register: int, one: Slot) -> None:

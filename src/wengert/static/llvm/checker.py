@@ -16,7 +16,7 @@ from ...differentiate.tape import Node
 from ..checker import KNOWN, Watched
 from ..looks import NotNative
 from ..places import Step
-from .native_program import NativeProgram
+from .blueprint import NativeProgram
 from .objects import slot_offset
 from .table import Table
 
@@ -37,7 +37,7 @@ class Checks(Table):
     """Writes what is to be looked at; ``watched`` says what that is."""
 
     def __init__(self, program: NativeProgram, watched: Watched) -> None:
-        super().__init__(program, watched.count, watched.keywords)
+        super().__init__(program, watched.positional, watched.keywords)
         self.watched = watched
         self.known = {**KNOWN, "None": None, "True": True, "False": False, **BUILTIN_TYPES}
         self.known.update(watched.constants)
@@ -87,8 +87,7 @@ class Checks(Table):
         elif step.kind == "class":
             (held,) = gc.get_referents(vars(self.known[code]))  # the dict behind the proxy
             register = self.register()
-            key = self.object(step.key)
-            self.operation("read_key", register, self.constant(held), key)
+            self.operation("read_key", register, self.constant(held), self.object(step.key))
             self.places[name] = register
         else:
             key = step.key if step.kind == "attribute" else "cell_contents"
@@ -96,7 +95,7 @@ class Checks(Table):
 
     def _item(self, code: str, step: Step) -> int:
         for name, kind in READS:
-            if issubclass(step.of, kind) and step.of.__getitem__ is kind.__getitem__:  # type: ignore[attr-defined]
+            if issubclass(step.of, kind) and step.of.__getitem__ is kind.__getitem__:
                 if kind is not dict:
                     return self._read(name, code, step.key)
                 if type(step.key) in PLAIN_KEYS:
@@ -108,7 +107,8 @@ class Checks(Table):
         if offset is not None:
             return self._read("read_slot", code, offset)
         found = next((vars(base)[key] for base in kind.__mro__ if key in vars(base)), None)
-        if type(found) not in IN_C or kind.__getattribute__ is not object.__getattribute__:
+        own: Any = kind.__getattribute__
+        if type(found) not in IN_C or own is not object.__getattribute__:
             raise NotNative(f"attribute {key} of a {kind.__name__}")
         place, register = self.place(code), self.owner()
         self.operation("read_attribute", register, place, self.object(key))

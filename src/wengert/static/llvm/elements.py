@@ -47,9 +47,7 @@ def _row(build: Any, pointer: Any, dtype: np.dtype[Any], lanes: int) -> list[Any
     return [chosen(build, both, range(first, 2 * lanes, 2)) for first in (0, 1)]
 
 
-def _gathered(
-    build: Any, pointer: Any, dtype: np.dtype[Any], lanes: int, step: int
-) -> list[Any]:
+def _gathered(build: Any, pointer: Any, dtype: np.dtype[Any], lanes: int, step: int) -> list[Any]:
     kind = ir.VectorType(memory_type(dtype), lanes)
     rows = [_parts(build, advanced(build, pointer, number(i), step), dtype) for i in range(lanes)]
     found = []
@@ -90,24 +88,28 @@ def _beside(build: Any, parts: list[Any], lanes: int) -> Any:
 
 def chosen(build: Any, vector: Any, lanes: Any, other: Any = None) -> Any:
     """These lanes of a vector, or of one and another behind it, as a shorter or longer one."""
-    mask = ir.Constant(
-        ir.VectorType(I32, len(lanes)), [ir.Constant(I32, lane) for lane in lanes]
-    )
+    mask = ir.Constant(ir.VectorType(I32, len(lanes)), [ir.Constant(I32, lane) for lane in lanes])
     other = ir.Constant(vector.type, ir.Undefined) if other is None else other
     return build.shuffle_vector(vector, other, mask)
 
 
+def room(build: Any, kind: Any, count: int) -> Any:
+    """A pointer to room for ``count`` values on the stack."""
+    with build.goto_entry_block():
+        pointer = build.alloca(ir.ArrayType(kind, count))
+    pointer.type = ir.PointerType()  # llvmlite would hold each use to the type of all of it
+    return pointer
+
+
 class Cells:
-    """Room on the stack for ``count`` of each of some values, which ``like`` are of the types of.
-    """
+    """Room on the stack for ``count`` of each of some values, which ``like`` are of the types of."""
 
     def __init__(self, build: Any, like: list[Scalar], count: int) -> None:
         self.build, self.like = build, like
         self.rooms: list[list[Any]] = []
-        with build.goto_entry_block():
-            for one in like:
-                kind = ir.ArrayType(memory_type(one.dtype), count)
-                self.rooms.append([build.alloca(kind) for _ in one.parts])
+        for one in like:
+            kind = memory_type(one.dtype)
+            self.rooms.append([room(build, kind, count) for _ in one.parts])
 
     def put(self, place: Any, values: list[Scalar], lanes: int = 1) -> None:
         """Store values from element ``place`` on."""
@@ -121,9 +123,7 @@ class Cells:
     def get(self, place: Any, lanes: int = 1) -> list[Scalar]:
         """Load values from element ``place`` on."""
         return [
-            one.like(
-                tuple(self._loaded(room, one.dtype, place, lanes) for room in rooms)
-            )
+            one.like(tuple(self._loaded(room, one.dtype, place, lanes) for room in rooms))
             for one, rooms in zip(self.like, self.rooms, strict=True)
         ]
 
@@ -155,5 +155,3 @@ def halves(build: Any, values: list[Scalar], lanes: int) -> tuple[list[Scalar], 
         return x.like(tuple(chosen(build, part, order) for part in x.parts))
 
     return [every(x, 0) for x in values], [every(x, 1) for x in values]
-
-

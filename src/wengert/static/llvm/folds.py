@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .elements import Cells
 from .loops import Values, advanced, loop, merged, nested, number
-from .reductions import Accumulated, Fold, flat, fold_of, lanes_of, like
+from .reductions import Accumulated, Index, Position, flat, fold_of, lanes_of, like
 from .registers import NotLowered, Scalar
 from .runs import Run
 
@@ -35,14 +35,17 @@ class Folds:
         self.walk = nest.walks[0]
         if any(walk != self.walk for walk in nest.walks):
             raise NotLowered("reductions along different axes")
-        if nest.strict and not self.walk.even and any(fold.paired for fold in self.folds):
-            raise NotLowered("NumPy's own bits")
+        for fold in self.folds:
+            if nest.strict and fold.paired and not self.walk.even:
+                raise NotLowered("NumPy's own bits", fold.eqn)
         self.lanes = lanes_of(self.folds)
         self.results = [fold.made for fold in self.folds]
         self.strides = [nest.walked[one].strides for one in nest.order]
 
     def write(self) -> None:
         """Write them."""
+        if any(not self.walk.shape[axis] for axis in self.walk.kept):
+            return  # there are no results
         if self.walk.run and self.walk.reduced:
             self._rows()
         else:
@@ -55,13 +58,12 @@ class Folds:
         return [fold.first(self.emitter) for fold in self.folds]
 
     def take(
-        self, so_far: list[Accumulated] | None, xs: list[Scalar], index: Any
+        self, so_far: list[Accumulated] | None, xs: list[Scalar], index: Index
     ) -> list[Accumulated]:
         """One more element for each reduction, or the first."""
         if so_far is None:
             return [
-                fold.start(self.emitter, x, index)
-                for fold, x in zip(self.folds, xs, strict=True)
+                fold.start(self.emitter, x, index) for fold, x in zip(self.folds, xs, strict=True)
             ]
         return [
             fold.take(self.emitter, one, x, index)
@@ -113,14 +115,12 @@ class Folds:
 
         self.nest.outermost(self.merged(self.walk.kept), self.nest.starts, row)
 
-    def _in_order(
-        self, run: Any, pointers: Values, so_far: list[Accumulated]
-    ) -> list[Accumulated]:
+    def _in_order(self, run: Any, pointers: Values, so_far: list[Accumulated]) -> list[Accumulated]:
         """One element after the other."""
 
         def turn(here: Values, indices: Values, carried: Values) -> Values:
             xs = self.elements(here, [0] * len(here))
-            return flat(self.take(like(so_far, carried), xs, indices[-1]))
+            return flat(self.take(like(so_far, carried), xs, Index(indices[-1])))
 
         return like(so_far, nested(self.build, run, pointers, flat(so_far), turn))
 
@@ -133,55 +133,51 @@ class Folds:
         steps = [own.pop() if own else 0 for own in strides]
         lanes = min(self.lanes, 1 << (count.bit_length() - 1))
         blocks = -(-count // lanes)
-        groups = -(-blocks // GROUP)
+        # where a result is chosen, room on the stack would be written with slow masked stores
+        choosing = any(isinstance(fold, Position) for fold in self.folds)
+        size = 1 if choosing else min(GROUP, blocks)
+        groups = -(-blocks // size)
         kept = [*lengths, groups], [[*own, 0] for own in strides]
 
         def group(pointers: Values, indices: Values) -> None:
-            first, size = self.build.mul(indices[-1], number(GROUP)), number(blocks)
-            if groups > 1:
-                left = self.build.sub(number(blocks), first)
-                full = self.build.icmp_signed("<", number(GROUP), left)
-                size = self.build.select(full, number(GROUP), left)
-            Columns(self, pointers, steps, lanes, first, size, count).write()
+            Columns(self, pointers, steps, lanes, size, count).write(indices[-1])
 
         self.nest.outermost(kept, self.nest.starts, group)
 
 
 class Columns:
-    """A group of blocks of columns from block ``first`` on, ``size`` of them, of ``count`` columns.
+    """A group of ``size`` blocks of columns, of which there are ``count``.
 
     The last block of all ends where the columns end, so it may take some of the one before once
     more.
     """
 
     def __init__(
-        self,
-        folds: Folds,
-        pointers: Values,
-        steps: list[int],
-        lanes: int,
-        first: Any,
-        size: Any,
-        count: int,
+        self, folds: Folds, pointers: Values, steps: list[int], lanes: int, size: int, count: int
     ) -> None:
         self.folds, self.build, self.pointers, self.steps = folds, folds.build, pointers, steps
-        self.lanes, self.first, self.size, self.count = lanes, first, size, count
+        self.lanes, self.size, self.count = lanes, size, count
         folds.emitter.lanes = lanes
         self.start = folds.first()
-        self.cells = [
-            Cells(self.build, one, min(GROUP, -(-count // lanes)) * lanes) for one in self.start
-        ]
+        self.cells = [Cells(self.build, one, size * lanes) for one in self.start]
 
-    def write(self) -> None:
-        """Write the loops."""
+    def write(self, group: Any) -> None:
+        """Write the loops of one group."""
+        build, blocks = self.build, -(-self.count // self.lanes)
+        self.first = build.mul(group, number(self.size))
+        self.stop: Any = self.size
+        if blocks % self.size:
+            left = build.sub(number(blocks), self.first)
+            full = build.icmp_signed("<", number(self.size), left)
+            self.stop = build.select(full, number(self.size), left)
         self._each(lambda cell, pointers: self._put(cell, self.start), self.pointers)
         if self.folds.walk.reduced:
             rows = self.folds.merged(self.folds.walk.outer)
-            nested(self.build, rows, self.pointers, [], self._row)
+            nested(build, rows, self.pointers, [], self._row)
         self._each(self._finish, self.pointers)
 
     def _row(self, pointers: Values, indices: Values, carried: Values) -> Values:
-        index = indices[-1] if indices else number(0)
+        index = Index(indices[-1] if indices else number(0), following=False)
 
         def more(cell: Any, here: Values) -> None:
             so_far = [room.get(cell, self.lanes) for room in self.cells]
@@ -205,13 +201,14 @@ class Columns:
         def turn(block: Any, carried: Values) -> Values:
             build = self.build
             column = build.mul(build.add(self.first, block), number(self.lanes))
-            last = number(self.count - self.lanes)
-            beyond = build.icmp_signed("<", last, column)
-            column = build.select(beyond, last, column)
+            if self.count % self.lanes:
+                last = number(self.count - self.lanes)
+                beyond = build.icmp_signed("<", last, column)
+                column = build.select(beyond, last, column)
             pairs = zip(pointers, self.steps, strict=True)
             here = [advanced(build, p, column, step) for p, step in pairs]
             self.folds.emitter.lanes = self.lanes
             body(build.mul(block, number(self.lanes)), here)
             return carried
 
-        loop(self.build, number(0), self.size, [], turn, certain=True)
+        loop(self.build, 0, self.stop, [], turn, certain=True)

@@ -114,9 +114,7 @@ def sorted_axes(shape: Sequence[int], strides: Sequence[int]) -> list[int]:
     return sorted(axes, key=lambda axis: -abs(strides[axis]))
 
 
-def merged(
-    order: Sequence[int], shape: Sequence[int], strides: Sequence[Sequence[int]]
-) -> Axes:
+def merged(order: Sequence[int], shape: Sequence[int], strides: Sequence[Sequence[int]]) -> Axes:
     """Loops over axes in this order; what lies without gaps in all operands is one of them."""
     lengths: list[int] = []
     steps: list[list[int]] = [[] for _ in strides]

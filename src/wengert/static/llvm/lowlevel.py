@@ -103,6 +103,11 @@ class Extern:
     result: str
     arguments: tuple[str, ...]
 
+    @property
+    def declaration(self) -> str:
+        """How a module declares it."""
+        return f"declare {self.result} @{self.name}({', '.join(self.arguments)})"
+
     def __call__(self, *args: Any) -> Any:
         raise TypeError(f"{self.name} is for machine code")
 
@@ -110,6 +115,19 @@ class Extern:
 def extern(name: str, result: str, *arguments: str) -> Extern:
     """Declares a function of C: ``extern("free", "void", "ptr")``."""
     return Extern(name, TYPES.get(result, result), tuple(TYPES[one] for one in arguments))
+
+
+@dataclass(frozen=True)
+class Room:
+    """Memory of a module's own, zero at first, of so many bytes; in a function its address."""
+
+    name: str
+    size: int
+
+    @property
+    def declaration(self) -> str:
+        """How a module declares it."""
+        return f"@{self.name} = internal global [{self.size} x i8] zeroinitializer, align 16"
 
 
 def _word(*args: Any) -> Any:
@@ -135,7 +153,7 @@ class Value(NamedTuple):
 def translated(functions: Iterable[Low]) -> str:
     """The text of a module with the functions, all visible, and those that they call."""
     waiting, done = list(functions), {}
-    external: dict[str, Extern] = {}
+    external: dict[str, Extern | Room] = {}
     visible = {one.name for one in waiting}
     while waiting:
         one = waiting.pop()
@@ -145,9 +163,7 @@ def translated(functions: Iterable[Low]) -> str:
         done[one.name] = writer.text()
         external.update(writer.external)
         waiting += writer.called
-    declared = [
-        f"declare {one.result} @{one.name}({', '.join(one.arguments)})" for one in external.values()
-    ]
+    declared = [one.declaration for one in external.values()]
     return "\n".join([*sorted(declared), *(done[name] for name in sorted(done)), ""])
 
 
@@ -162,7 +178,7 @@ class _Function:
         self.slots: list[str] = []  # the places of the variables, made once at the start
         self.loops: list[tuple[str, str]] = []  # where continue and break go
         self.called: list[Low] = []
-        self.external: dict[str, Extern] = {}
+        self.external: dict[str, Extern | Room] = {}
         self.count = 0
         self.open = True  # whether the block goes on
 
@@ -356,6 +372,9 @@ class _Function:
             return Value(str(value), "i64", True)
         if isinstance(value, float):
             return Value(repr(value), "double")
+        if isinstance(value, Room):
+            self.external[value.name] = value
+            return Value(f"@{value.name}", "ptr")
         self._wrong(node, "no such constant")
 
     def _name(self, node: ast.Name) -> Value:

@@ -7,7 +7,7 @@ over what is dead. Its ``blueprint`` is what can be run, or kept. Layer: ``stati
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf, prod
 from typing import Any
@@ -20,13 +20,18 @@ from ...ops.arithmetic import copy
 from ...ops.shape import reshape
 from ..observe import Known
 from ..plan import inputs_of, nests
-from ..views import is_reduction, is_view, view_of
+from ..views import is_cumulative, is_reduction, is_view, view_of
+from ..walks import Walk, walk_of
 from . import lowering
+from .apart import as_numbers
 from .blueprint import Blueprint, Slot
 from .calls import CALLS, OVER, WHY_NOT, Call, ufuncs
 from .nest import Nest, copying
+from .parts import parts_of
+from .reductions import kind_of
 from .scalars import DTYPES, NotLowered
 from .steps import Address, Arena, Array, Layout, Operand, Place, Seen, Step
+from .windows import sums_of_windows
 
 CELL = 16  # bytes for a number without axes
 LONG_WORK = 50_000  # element operations; beyond, other threads may run meanwhile
@@ -44,7 +49,7 @@ def why_not(eqn: Equation, strict: bool) -> str:
 
 def call_of(eqn: Equation, strict: bool) -> Call | None:
     """What makes the steps of an equation that is no loop over elements and no view."""
-    if is_view(eqn) or is_reduction(eqn):
+    if is_view(eqn) or is_reduction(eqn) or is_cumulative(eqn):
         return None
     call = CALLS.get(eqn.primitive.name)
     if call is None and eqn.primitive.ufunc is not None and lowering.why_not(eqn, strict):
@@ -58,8 +63,7 @@ class Draft:
     ``known``: of each of its variables a value, or what lies in memory as it does: the native
     program is made for arguments of the same types and order in memory, and gives results of
     theirs. ``into``: results, by number, that may be written into the memory of an argument.
-    ``threads``: how many may run it, if it is not for the setting to say. Raises ``NotLowered``
-    where it can't be machine code.
+    Raises ``NotLowered`` where it can't be machine code.
     """
 
     def __init__(
@@ -68,16 +72,15 @@ class Draft:
         known: Mapping[Atom, Any],
         strict: bool = False,
         into: Mapping[int, int] | None = None,
-        threads: int | None = None,
     ) -> None:
         self.strict = strict
         self.into = dict(into or {})
-        self.arena, self.layout = Arena(), Layout(threads)
+        self.arena, self.layout = Arena(), Layout()
         self.constants: list[Array] = []
         self._plan(program, known)
         if self.first_into is not None and any(map(may_fail, self.steps[self.first_into :])):
             self.into.clear()  # NumPy could not run the call any more
-            self.arena, self.layout, self.constants = Arena(), Layout(threads), []
+            self.arena, self.layout, self.constants = Arena(), Layout(), []
             self._plan(program, known)
         self._results(known, program.outputs)
         self.long = work_of(self.program) >= LONG_WORK
@@ -89,10 +92,14 @@ class Draft:
         self.inside = known.inside if isinstance(known, Known) else {}
         self.shapes: list[Array] = []
         self.known = {atom: as_array(value) for atom, value in known.items()}
-        self.program = self._with_results(with_copies(program, self.known))
+        program = as_numbers(program, self.known, self.strict)
+        program = with_copies(sums_of_windows(program, self.known), self.known)
+        self.program = self._with_results(program)
         made = ((eqn, call_of(eqn, self.strict)) for eqn in self.program.equations)
         self.calls = {eqn: call for eqn, call in made if call is not None}
-        self.nests = nests(self.program, lambda eqn: is_reduction(eqn) or eqn in self.calls)
+        self.parts = parts_of(self.program, self.known, self._looped(), self.results)
+        self.known.update((var, part.view) for var, part in self.parts.items())
+        self.nests = nests(self.program, self._stands_alone, self._kind_of_walk)
         self.steps: list[Step] = []
         self.places: dict[Atom, Place] = {}
         self.seen: dict[Atom, Seen] = {}
@@ -102,6 +109,12 @@ class Draft:
         self._arguments(known)
         for number, nest in enumerate(self.nests):
             self._nest(number, nest)
+
+    def _stands_alone(self, eqn: Equation) -> bool:
+        return is_cumulative(eqn) or eqn in self.calls
+
+    def _kind_of_walk(self, eqn: Equation) -> Hashable:
+        return self._walk(eqn), kind_of(eqn)
 
     def _with_results(self, program: Program) -> Program:
         """The program with a value of its own for each result: what is a view of all of a value
@@ -143,7 +156,7 @@ class Draft:
 
     def _find_uses(self) -> None:
         """``roots``: what each variable is a view of; ``last``: the nest that reads it last."""
-        self.roots: dict[Atom, Atom] = {}
+        self.roots: dict[Atom, Atom] = {var: part.whole for var, part in self.parts.items()}
         self.last: dict[Atom, float] = {}
         self.home: dict[Atom, int] = {}
         for number, nest in enumerate(self.nests):
@@ -159,8 +172,16 @@ class Draft:
                         self.last[root] = number
         self.last.update((self.root(atom), inf) for atom in self.program.outputs)
 
+    def _looped(self) -> set[Var]:
+        """What is computed by loops over elements."""
+        return {
+            eqn.outputs[0]
+            for eqn in self.program.equations
+            if not (eqn in self.calls or is_view(eqn) or is_reduction(eqn))
+        }
+
     def root(self, atom: Atom) -> Atom:
-        """What ``atom`` is a view of, at last."""
+        """What ``atom`` is a view of, or a part, at last."""
         return self.roots.get(atom, atom)
 
     def _arguments(self, known: Mapping[Atom, Any]) -> None:
@@ -190,6 +211,12 @@ class Draft:
         """Note that a value lies in memory."""
         self.places[var] = place
         self.seen[var] = Seen(var, 0, self.known[var])
+
+    def _settle(self, var: Var) -> None:
+        """Give a value that is about to be computed a place, or what it is a part of."""
+        root = self.parts[var].whole if var in self.parts else var
+        if root not in self.places:
+            self.places[root] = self.take(root)
 
     def take(self, var: Var) -> Place:
         """Memory for a value: a result's own, or a piece of the arena."""
@@ -288,21 +315,31 @@ class Draft:
 
     def _map(self, number: int, nest: list[Equation]) -> None:
         made = [eqn.outputs[0] for eqn in nest if not is_view(eqn)]
-        stored = [var for var in made if self.last.get(var, -1) > number]
+        stored = [var for var in made if self.last.get(self.root(var), -1) > number]
         if not stored:
             return  # dead code
-        if not is_reduction(nest[-1]):
+        if not is_cumulative(nest[-1]) and all(self._walk(e).once for e in nest if is_reduction(e)):
             self._write_over(number, nest, stored)
         for var in stored:
-            if var not in self.places:
-                self.places[var] = self.take(var)
+            self._settle(var)
         homes = {var: self.known[var] for var in stored}
-        step = Nest(nest, self.seen, homes, self._where, self.strict).step()
-        self.steps.append(step)
+        made_of = Nest(nest, self.seen, homes, self._where, self.strict, self._walk)
+        self.steps.append(made_of.step())
         for var in stored:
-            self._enter(var, self.places[var])
+            if var in self.parts:
+                self.seen[var] = Seen(*self.parts[var])
+            else:
+                self._enter(var, self.places[var])
+
+    def _walk(self, eqn: Equation) -> Walk:
+        """The order in which NumPy takes the elements of a reduction."""
+        if isinstance(eqn.inputs[0], Literal):
+            raise NotLowered("of a number", eqn)
+        return walk_of(eqn, self.known[eqn.inputs[0]])
 
     def _where(self, var: Atom) -> Operand:
+        if isinstance(var, Var) and var in self.parts:
+            return Operand(self.places[self.parts[var].whole], self.parts[var].offset)
         return Operand(self.places[var])
 
     def _write_over_input(self, number: int, eqn: Equation, over: int) -> None:
@@ -348,7 +385,7 @@ class Draft:
                     read.setdefault(one.base, []).append(one)
         for var in stored:
             want = self.known[var]
-            if not want.ndim and var not in self.results:
+            if var in self.parts or (not want.ndim and var not in self.results):
                 continue
             for base, ways in read.items():
                 place = self.places[base]
@@ -394,20 +431,24 @@ def _bases(steps: Sequence[Step]) -> Iterator[Place | Address]:
 
 
 def with_copies(program: Program, known: dict[Atom, Array]) -> Program:
-    """The program with a copy before each reshape that can't be a view; ``known`` gets the copies'
-    stand-ins.
+    """The program with a copy before each reshape that can't be a view, and numbers that are
+    looked at as arrays in memory; ``known`` gets their stand-ins.
     """
     equations: list[Equation] = []
+    constants = dict(program.constants)
     for eqn in program.equations:
-        source = eqn.inputs[0] if eqn.inputs else None
-        if eqn.primitive is reshape and isinstance(source, Var):
-            if view_of(eqn, known[source]) is None:
-                made = Var(source.aval)
-                known[made] = np.empty(source.aval.shape, source.aval.dtype)
-                equations.append(Equation(copy, (source,), (made,), {}, eqn.source))
-                eqn = Equation(reshape, (made,), eqn.outputs, eqn.params, eqn.source)
+        source = eqn.inputs[0] if is_view(eqn) else None
+        if isinstance(source, Literal):
+            made = Var(Aval((), source.aval.dtype))
+            known[made] = constants[made] = np.asarray(source.value, source.aval.dtype)
+            eqn = Equation(eqn.primitive, (made,), eqn.outputs, eqn.params, eqn.source)
+        elif eqn.primitive is reshape and source is not None and view_of(eqn, known[source]) is None:
+            made = Var(source.aval)
+            known[made] = np.empty(source.aval.shape, source.aval.dtype)
+            equations.append(Equation(copy, (source,), (made,), {}, eqn.source))
+            eqn = Equation(reshape, (made,), eqn.outputs, eqn.params, eqn.source)
         equations.append(eqn)
-    return replace(program, equations=tuple(equations))
+    return replace(program, equations=tuple(equations), constants=constants)
 
 
 def own_memory(program: Program, known: Mapping[Atom, Any]) -> list[Var | None]:

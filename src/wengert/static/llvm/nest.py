@@ -245,9 +245,9 @@ class Nest:
 
     def elements(self, pointers: Values, steps: Sequence[int], lanes: int = 1) -> None:
         """One element of everything, or ``lanes`` of them that are ``steps`` bytes apart."""
-        at = dict(zip(self.order, zip(pointers, steps or [0] * len(pointers), strict=True), strict=True))
+        at = list(zip(self.order, pointers, steps or [0] * len(pointers), strict=True))
         self.emitter.lanes = lanes
-        for (way, atom), (place, step) in at.items():
+        for (way, atom), place, step in at:
             if way == "read":
                 self.values[atom] = load(self.builder, place, atom.aval, lanes, step)
         for eqn in self.inside:
@@ -255,7 +255,7 @@ class Nest:
                 self._see(eqn)
             else:
                 self._compute(eqn)
-        for (way, atom), (place, step) in at.items():
+        for (way, atom), place, step in at:
             if way == "write":
                 self.store(self.values[atom], place, lanes, step)
 

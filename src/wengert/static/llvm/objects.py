@@ -57,8 +57,7 @@ def address_of(name: str) -> int:
     """The address that a kernel knows by ``name``: ``api:…`` of Python's C functions, ``numpy:…``
     of NumPy's by number, ``dtype:…``, ``type:…`` of NumPy's scalars, ``blas:…`` of the library
     that NumPy has loaded, ``ufunc:…`` of the loops of ufuncs, ``argsort:…`` of NumPy's sorts,
-    ``runtime:…`` of the runtime's functions, ``threads:…`` of the record of how many threads there
-    are, or one of ``OBJECTS``.
+    ``runtime:…`` of the runtime's functions, or one of ``OBJECTS``.
     """
     kind, _, rest = name.partition(":")
     if kind == "api":
@@ -83,10 +82,6 @@ def address_of(name: str) -> int:
         from .runtime.library import address_of_function
 
         return address_of_function(rest)
-    if kind == "threads":
-        from ..threads import record
-
-        return record(int(rest) if rest else None)
     return id(np.dtype(rest).type if kind == "type" else OBJECTS[name])
 
 

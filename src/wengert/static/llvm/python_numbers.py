@@ -22,9 +22,11 @@ EXACT = 1 << 53  # up to which every integer is a float
 
 
 def lower_python(emitter: Emitter, eqn: Equation, xs: Sequence[Scalar]) -> Scalar:
-    """The output of ``eqn``, of which all inputs are numbers of Python's."""
+    """The output of ``eqn``, a number of Python's, as are its inputs but for ``weaken``."""
     name = eqn.primitive.name
     kinds = {x.dtype.kind for x in xs}
+    if name == "weaken" and kinds == {"f"}:
+        return emitter.cast(xs[0], F8)._replace(weak=True)
     if name not in SAME | COMPARISONS or not kinds <= {"i", "f"}:
         raise NotLowered("Python's own arithmetic")
     if kinds == {"i"} and name != "divide":

@@ -6,17 +6,27 @@ side. Layer: ``static``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...core.program import Atom, Equation, Var
-from .registers import BOOL, Scalar
+from .elements import lane_numbers
+from .registers import BOOL, Scalar, register_type
 from .scalars import Emitter
 
-INDEX = np.dtype(np.int64)
+INDICES = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}  # as wide as what they belong to
 IDENTITIES = {"sum": 0, "any": 0, "prod": 1, "all": 1}
 Accumulated = list[Scalar]
+
+
+class Index(NamedTuple):
+    """Where elements stand on the axis that is reduced: one after the other from ``first`` on, or
+    all at ``first``.
+    """
+
+    first: Any
+    following: bool = True
 
 
 class Fold:
@@ -43,11 +53,11 @@ class Fold:
         value = IDENTITIES.get(self.name)
         return [e.constant(edge(self.dtype, self.name) if value is None else value, self.dtype)]
 
-    def start(self, e: Emitter, x: Scalar, index: Any) -> Accumulated:
-        """Of one element, which stands at ``index`` of its axis."""
+    def start(self, e: Emitter, x: Scalar, index: Index) -> Accumulated:
+        """Of one element."""
         return [e.cast(x, self.dtype)]
 
-    def take(self, e: Emitter, so_far: Accumulated, x: Scalar, index: Any) -> Accumulated:
+    def take(self, e: Emitter, so_far: Accumulated, x: Scalar, index: Index) -> Accumulated:
         """One more element."""
         return self.join(e, so_far, self.start(e, x, index))
 
@@ -72,13 +82,25 @@ class Position(Fold):
     def __init__(self, eqn: Equation) -> None:
         super().__init__(eqn)
         self.element = self.source.aval.dtype
+        short = self.element.itemsize <= 4 and max(self.source.aval.shape) < 1 << 31
+        self.index = INDICES[4 if short else 8]
 
     def first(self, e: Emitter) -> Accumulated:
         worst = e.constant(edge(self.element, self.name.removeprefix("arg")), self.element)
-        return [worst, e.constant(0, INDEX)]
+        return [worst, e.constant(0, self.index)]
 
-    def start(self, e: Emitter, x: Scalar, index: Any) -> Accumulated:
-        return [x, e.spread(Scalar(index, INDEX))]
+    def start(self, e: Emitter, x: Scalar, index: Index) -> Accumulated:
+        base = e.builder.trunc(index.first, register_type(self.index))
+        places = e.spread(Scalar(base, self.index))
+        if index.following and e.lanes > 1:
+            own = lane_numbers(e.lanes, base.type)
+            places = Scalar(e.builder.add(places.ir, own), self.index)
+        return [x, places]
+
+    def take(self, e: Emitter, so_far: Accumulated, x: Scalar, index: Index) -> Accumulated:
+        better = self.combine(e, so_far[0], x)
+        new = self.start(e, x, index)
+        return [e.select(better, two, one) for one, two in zip(so_far, new, strict=True)]
 
     def join(self, e: Emitter, a: Accumulated, b: Accumulated) -> Accumulated:
         better = self.combine(e, a[0], b[0])
@@ -88,7 +110,7 @@ class Position(Fold):
         return [e.select(taken, two, one) for one, two in zip(a, b, strict=True)]
 
     def result(self, e: Emitter, so_far: Accumulated) -> Scalar:
-        return so_far[1]
+        return e.cast(so_far[1], self.dtype)
 
 
 def edge(dtype: np.dtype[Any], name: str) -> Any:
@@ -104,6 +126,14 @@ def edge(dtype: np.dtype[Any], name: str) -> Any:
 def fold_of(eqn: Equation) -> Fold:
     """The reduction of an equation."""
     return Position(eqn) if eqn.primitive.name in ("argmax", "argmin") else Fold(eqn)
+
+
+def kind_of(eqn: Equation) -> str:
+    """What reductions must have in common to be made together: the order of their elements."""
+    fold = fold_of(eqn)
+    if fold.ordered:
+        return "ordered"
+    return "pairs" if fold.paired and fold.dtype.kind == "c" else "any"
 
 
 def flat(parts: list[Accumulated]) -> list[Any]:
@@ -122,5 +152,3 @@ def lanes_of(folds: list[Fold]) -> int:
     complex ones.
     """
     return 4 if any(fold.paired and fold.dtype.kind == "c" for fold in folds) else 8
-
-

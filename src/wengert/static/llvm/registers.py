@@ -146,7 +146,7 @@ class Registers:
 
     def _intrinsic(self, name: str, *xs: Any) -> Any:
         kind, module = xs[0].type, self.builder.module
-        element = "f32" if getattr(kind, "element", kind) == ir.FloatType() else "f64"
+        element = getattr(kind, "element", kind).intrinsic_name
         lanes = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
         full = f"llvm.{name}.{lanes}{element}"
         function = module.globals.get(full)

@@ -1,4 +1,4 @@
-"""Runs: elements that are reduced one after the other, in blocks, joined as NumPy's pairwise sum is.
+"""Runs of elements that are reduced, in blocks that are joined as NumPy's pairwise sum joins them.
 
 NumPy adds up to 128 numbers as eight sums side by side, and the sums of halves of what is longer.
 Here any reductions are made so, their elements computed as they are needed; where those do not lie
@@ -11,11 +11,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from llvmlite import ir
-
-from .elements import Cells, halves, lane_numbers
-from .loops import I64, Axes, Values, advanced, loop, nested, number
-from .reductions import INDEX, Accumulated, flat, like
+from .elements import Cells, halves, room
+from .loops import I64, Axes, Values, advanced, loop, number
+from .reductions import Accumulated, Index, flat, like
 from .registers import Scalar
 
 if TYPE_CHECKING:
@@ -36,10 +34,10 @@ class Run:
         """What the reductions make of it."""
         count = prod(self.axes[0])
         if count <= self.block:
-            return self._leaf(number(0), count)
+            return self.leaf(number(0), count)
         return Tree(self, count).total()
 
-    def _leaf(self, first: Any, count: Any) -> list[Accumulated]:
+    def leaf(self, first: Any, count: Any) -> list[Accumulated]:
         """``count`` elements from ``first`` on, at most ``block``; at least ``lanes``, if that is
         not known beforehand.
         """
@@ -57,7 +55,7 @@ class Run:
         return self._rest(first, done, count, so_far)
 
     def _start(self, first: Any) -> list[Accumulated]:
-        return self.folds.take(None, self._elements(first, number(0), 1), first)
+        return self.folds.take(None, self._elements(first, number(0), 1), Index(first))
 
     def _rest(
         self, first: Any, done: Any, count: Any, so_far: list[Accumulated]
@@ -66,7 +64,8 @@ class Run:
 
         def turn(i: Any, carried: Values) -> Values:
             xs = self._elements(first, i, 1)
-            return flat(self.folds.take(like(so_far, carried), xs, self.build.add(first, i)))
+            index = Index(self.build.add(first, i))
+            return flat(self.folds.take(like(so_far, carried), xs, index))
 
         return like(so_far, loop(self.build, done, count, flat(so_far), turn))
 
@@ -76,11 +75,7 @@ class Run:
         def row(i: Any, so_far: list[Accumulated] | None) -> list[Accumulated]:
             place = self.build.mul(i, number(self.lanes))
             xs = self._elements(first, place, self.lanes)
-            index = self.folds.emitter.spread(
-                Scalar(self.build.add(first, place), INDEX)
-            ).ir
-            own = lane_numbers(self.lanes, I64)
-            return self.folds.take(so_far, xs, self.build.add(index, own))
+            return self.folds.take(so_far, xs, Index(self.build.add(first, place)))
 
         begun = row(number(0), None)
         all_rows = loop(
@@ -100,9 +95,7 @@ class Run:
         """Elements from ``place`` behind ``first`` on."""
         self.folds.emitter.lanes = lanes
         if len(self.axes[0]) > 1:
-            return [
-                self.buffers[fold.source].get(place, lanes)[0] for fold in self.folds.folds
-            ]
+            return [self.buffers[fold.source].get(place, lanes)[0] for fold in self.folds.folds]
         steps = [own[0] for own in self.axes[1]] if self.axes[0] else [0] * len(self.pointers)
         index = self.build.add(first, place)
         pairs = zip(self.pointers, steps, strict=True)
@@ -114,8 +107,7 @@ class Run:
         of the next.
         """
         build, length = self.build, number(self.axes[0][-1])
-        with build.goto_entry_block():
-            filled = build.alloca(I64)
+        filled = room(build, I64, 1)
         build.store(number(0), filled)
         head, after = (build.append_basic_block(name) for name in ("fill", "full"))
         build.branch(head)
@@ -123,8 +115,8 @@ class Run:
         done = build.load(filled, typ=I64)
         place = build.add(first, done)
         row, column = build.sdiv(place, length), build.srem(place, length)
-        left, open_ = build.sub(length, column), build.sub(number(count), done)
-        part = build.select(build.icmp_signed("<", left, open_), left, open_)
+        left, wanted = build.sub(length, column), build.sub(number(count), done)
+        part = build.select(build.icmp_signed("<", left, wanted), left, wanted)
         self._fill_row(self._row_pointers(row, column), done, part)
         following = build.add(done, part)
         build.store(following, filled)
@@ -176,89 +168,105 @@ class Run:
 class Tree:
     """The halves of a long run, their halves, and so on, down to blocks: taken from left to right,
     with what waits for its other half on the stack.
+
+    ``level`` is the depth of the piece that is looked at; ``sizes`` and ``turned`` have, for it and
+    those above, how long they are and whether their first half is done.
     """
 
     def __init__(self, run: Run, count: int) -> None:
         self.run, self.build, self.count = run, run.build, count
-        depth = 1
+        self.depth = 1
         while count > run.block:
             count -= count // 2 // run.lanes * run.lanes
-            depth += 1
-        with self.build.goto_entry_block():
-            self.sizes, self.turned = (
-                self.build.alloca(ir.ArrayType(I64, depth)) for _ in range(2)
-            )
-            self.level, self.place = (self.build.alloca(I64) for _ in range(2))
-        self.depth = depth
+            self.depth += 1
+        self.sizes, self.turned = (room(self.build, I64, self.depth) for _ in range(2))
+        self.level, self.place = (room(self.build, I64, 1) for _ in range(2))
 
     def total(self) -> list[Accumulated]:
         """What the reductions make of it."""
         build = self.build
-        down, split, leaf, up, joining, turn, after = (
-            build.append_basic_block(name)
-            for name in ("down", "split", "leaf", "up", "join", "turn", "joined")
+        down, leaf, up, after = (
+            build.append_basic_block(name) for name in ("down", "leaf", "up", "done")
         )
         build.store(number(0), self.level)
         build.store(number(0), self.place)
-        self._store(self.sizes, number(0), number(self.count))
+        self._set(self.sizes, number(0), number(self.count))
         build.branch(down)
+        self._down(down, leaf)
+        self._leaf(leaf, up)
+        self._up(up, down, after)
+        build.position_at_end(after)
+        return [cells.get(number(0)) for cells in self.now]
+
+    def _down(self, down: Any, leaf: Any) -> None:
+        """To the first half, until it is a block."""
+        build = self.build
+        split = build.append_basic_block("split")
         build.position_at_end(down)
         level = build.load(self.level, typ=I64)
-        size = self._load(self.sizes, level)
+        size = self._get(self.sizes, level)
         build.cbranch(build.icmp_signed("<", number(self.run.block), size), split, leaf)
-
         build.position_at_end(split)
         deeper = build.add(level, number(1))
-        self._store(self.sizes, deeper, self._half(size))
-        self._store(self.turned, level, number(0))
+        self._set(self.sizes, deeper, self._half(size))
+        self._set(self.turned, level, number(0))
         build.store(deeper, self.level)
         build.branch(down)
 
+    def _leaf(self, leaf: Any, up: Any) -> None:
+        """A block: ``now`` has what is done last, ``waiting`` what waits, by level."""
+        build = self.build
         build.position_at_end(leaf)
         place = build.load(self.place, typ=I64)
-        value = self.run._leaf(place, size)
+        size = self._get(self.sizes, build.load(self.level, typ=I64))
+        value = self.run.leaf(place, size)
         build.store(build.add(place, size), self.place)
-        now = [Cells(build, one, 1) for one in value]
-        waiting = [Cells(build, one, self.depth) for one in value]
-        for cells, one in zip(now, value, strict=True):
-            cells.put(number(0), one)
+        self.now = [Cells(build, one, 1) for one in value]
+        self.waiting = [Cells(build, one, self.depth) for one in value]
+        self._put(value)
         build.branch(up)
 
+    def _up(self, up: Any, down: Any, after: Any) -> None:
+        """Join what is done with the first half that waits for it, or let it wait for the second
+        one and turn to that.
+        """
+        build = self.build
+        higher, joining, turn = (
+            build.append_basic_block(name) for name in ("higher", "join", "turn")
+        )
         build.position_at_end(up)
         level = build.load(self.level, typ=I64)
-        above = build.sub(level, number(1))
-        higher = build.append_basic_block("higher")
         build.cbranch(build.icmp_signed("==", level, number(0)), after, higher)
         build.position_at_end(higher)
-        right = build.icmp_signed("!=", self._load(self.turned, above), number(0))
-        build.cbranch(right, joining, turn)
+        above = build.sub(level, number(1))
+        second = build.icmp_signed("!=", self._get(self.turned, above), number(0))
+        build.cbranch(second, joining, turn)
 
         build.position_at_end(joining)
-        both = self.run.folds.join(
-            [cells.get(above) for cells in waiting], [cells.get(number(0)) for cells in now]
-        )
-        for cells, one in zip(now, both, strict=True):
-            cells.put(number(0), one)
+        first = [cells.get(above) for cells in self.waiting]
+        self._put(self.run.folds.join(first, [cells.get(number(0)) for cells in self.now]))
         build.store(above, self.level)
         build.branch(up)
 
         build.position_at_end(turn)
-        for cells, waits in zip(now, waiting, strict=True):
+        for cells, waits in zip(self.now, self.waiting, strict=True):
             waits.put(above, cells.get(number(0)))
-        self._store(self.turned, above, number(1))
-        whole = self._load(self.sizes, above)
-        self._store(self.sizes, level, build.sub(whole, self._half(whole)))
+        self._set(self.turned, above, number(1))
+        whole = self._get(self.sizes, above)
+        self._set(self.sizes, level, build.sub(whole, self._half(whole)))
         build.branch(down)
-        build.position_at_end(after)
-        return [cells.get(number(0)) for cells in now]
+
+    def _put(self, value: list[Accumulated]) -> None:
+        for cells, one in zip(self.now, value, strict=True):
+            cells.put(number(0), one)
 
     def _half(self, size: Any) -> Any:
         """The first half, a multiple of the lanes."""
         half = self.build.lshr(size, number(1))
         return self.build.and_(half, number(-self.run.lanes))
 
-    def _load(self, cells: Any, place: Any) -> Any:
+    def _get(self, cells: Any, place: Any) -> Any:
         return self.build.load(self.build.gep(cells, [place], source_etype=I64), typ=I64)
 
-    def _store(self, cells: Any, place: Any, value: Any) -> None:
+    def _set(self, cells: Any, place: Any, value: Any) -> None:
         self.build.store(value, self.build.gep(cells, [place], source_etype=I64))

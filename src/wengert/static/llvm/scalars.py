@@ -246,6 +246,22 @@ class Emitter(Integers):
             first = self.logical_or(first, self.isnan(a))
         return self.select(first, a, b)
 
+    def largest(self, a: Scalar, b: Scalar) -> Scalar:
+        """The larger; NaN wins, of zeros with different signs either."""
+        return self._edge("max", a, b)
+
+    def smallest(self, a: Scalar, b: Scalar) -> Scalar:
+        """The smaller; NaN wins, of zeros with different signs either."""
+        return self._edge("min", a, b)
+
+    def _edge(self, name: str, a: Scalar, b: Scalar) -> Scalar:
+        if a.dtype.kind == "f":
+            y = self._intrinsic(f"{name}imum", a.ir, b.ir)
+            y.fastmath.add("nsz")
+        else:
+            y = self._intrinsic(f"{'s' if a.dtype.kind == 'i' else 'u'}{name}", a.ir, b.ir)
+        return Scalar(y, a.dtype)
+
     def round_to(self, x: Scalar, decimals: int) -> Scalar:
         """A float rounded to an integer; to decimals NumPy does it."""
         if decimals or x.dtype.kind == "c":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-
 from ...core.program import Equation
 from .elements import load, store
 from .loops import Values, advanced, loop, merged, nested, number, sorted_axes
@@ -121,5 +120,3 @@ class Scan:
             zero = self.emitter.constant(0, self.dtype)
             y = self.emitter.select(self.emitter.equal(before, zero), operands[1], y)
         return y
-
-

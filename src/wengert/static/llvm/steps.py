@@ -24,6 +24,9 @@ class Address(NamedTuple):
     name: str
 
 
+THREADS = Address("threads")
+
+
 class Place(NamedTuple):
     """A piece of memory: ``kind`` is ``input``, ``output`` (by number), ``constant`` (by number),
     ``arena`` (by its offset), or ``moving`` (by number): where a slot points that a loop changes.
@@ -76,16 +79,10 @@ class Step:
 
 @dataclass
 class Layout:
-    """Gives out slots of the frame; the first says which threads may run the steps: so many, or
-    as the setting says.
-    """
+    """Gives out slots of the frame; the first says how many threads may run the steps."""
 
-    threads: int | None = None
-    slots: dict[Place | Address, int] = field(default_factory=dict)
+    slots: dict[Place | Address, int] = field(default_factory=lambda: {THREADS: 0})
     moved: int = 0  # how many slots move
-
-    def __post_init__(self) -> None:
-        self.slot(Address(f"threads:{self.threads or ''}"))
 
     def moving(self) -> Place:
         """A slot of its own, whose pointer a loop changes from trip to trip."""

@@ -16,12 +16,18 @@ from typing import Any
 import numpy as np
 
 from . import machine
-from .lowlevel import PREFIX, Low, translated
 from .blueprint import NativeProgram
+from .lowlevel import PREFIX, Low, translated
 from .runtime import entry as words
 
 FASTCALL = 0x80 | 0x02  # METH_FASTCALL with keywords
-MODULES = ("checks", "effects", "looks", "results", "sharing")  # of the runtime: those with operations
+MODULES = (
+    "checks",
+    "effects",
+    "looks",
+    "results",
+    "sharing",
+)  # of the runtime: those with operations
 LINE = 64  # bytes: what the arena is aligned to
 Builtin = Callable[..., Any]
 
@@ -115,6 +121,7 @@ class Table:
         table = np.zeros(words.TABLE_SIZE // 8 + len(self.owned), np.int64)
         for offset, value in (
             (words.OPERATIONS, content.ctypes.data),
+            (words.FREE, make()),  # for one call at a time
             (words.MAKE, self.object(make)),
             (words.COUNT, self.count),
             (words.NAMES, self.object(self.names) if self.names else 0),

@@ -21,9 +21,10 @@ from ..checker import Watched
 from ..finish import Commit, Finish, Output
 from ..looks import NotNative
 from . import objects
-from .builtin import box_output, check_input, make_output, run
+from .blueprint import NativeProgram
+from .builtin import box_output, check_input, copy_array, make_array, make_output, run
 from .checker import Checks
-from .native_program import NativeProgram
+from .runtime.entry import MISS
 from .table import Builtin, Entry
 
 ONCE = 2  # references to the content of an Array that nobody else has: its own, and the call's
@@ -55,7 +56,7 @@ class _Whole(Checks):
         self._inputs()
         self._hold()
         self.values = [self._value(number) for number in range(len(program.outputs))]
-        run(self)
+        run(self, MISS)  # Python's way runs it again, and raises where the user sees the line
         for register, one in zip(self.values, program.outputs, strict=True):
             box_output(self, register, one)
         self.results: list[int] = []
@@ -97,7 +98,7 @@ class _Whole(Checks):
         """The register of a value; where it may be written into an input, that is asked first."""
         one = self.program.outputs[number]
         if one.into is None:
-            return make_output(self, one)
+            return make_output(self, one, self.held)
         register = self.owner()
         kind, array = self.watched.inputs[one.into][0], self.held[one.into]
         others = [
@@ -108,7 +109,7 @@ class _Whole(Checks):
         once = ONCE if kind == "array" else 0
         slot = self.slot(one.slot)
         self.operation("take_over", register, slot, array, once, len(others), *others)
-        return make_output(self, one, register)
+        return make_output(self, one, self.held, register)
 
     # --- results ---------------------------------------------------------------------------------
 
@@ -210,8 +211,7 @@ class _Whole(Checks):
     def _commit(self, commit: Commit, value: int) -> None:
         kind, place = commit.kind, self.targets[commit.target]
         if kind == "copy":
-            copy_into = objects.address_of(f"numpy:{objects.COPY_INTO}")
-            self.operation("commit_copy", place, value, copy_into)
+            copy_array(self, place, value)
         elif kind == "content":
             self.operation("commit_slot", place, _offset(Box, "_value"), value)
             self.operation("commit_version", place, _offset(Box, "_version"))
@@ -231,12 +231,16 @@ class _Whole(Checks):
     def _laid_out(self, number: int, target: str) -> int:
         """The register of a value, in the memory layout of what it takes the place of."""
         names = [name for _, name, _ in self.watched.inputs]
-        old = self.program.inputs[names.index(target)]
-        one, register = self.program.outputs[number], self.values[number]
-        both = isinstance(old.known, np.ndarray) and isinstance(one.known, np.ndarray)
-        if not both or old.known.strides == one.known.strides:
-            return register
-        raise NotNative(f"{target} lies in memory in another order than its new content")
+        old = self.program.inputs[names.index(target)].known
+        if not isinstance(old, np.ndarray):
+            return self.values[number]
+        value, known = self._array(number), self.program.outputs[number].known
+        if not isinstance(known, np.ndarray) or known.strides == old.strides:
+            return value
+        register = self.owner()
+        make_array(self, old, register, self.register())
+        copy_array(self, register, value)
+        return register
 
 
 class _Place:

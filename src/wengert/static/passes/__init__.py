@@ -18,6 +18,7 @@ from .algebra import simplify
 from .cse import common_subexpressions
 from .dce import dead_code
 from .folding import fold_constants
+from .loops import improve_loops
 from .products import fold_into_products
 from .recompute import recompute
 from .reuse import reuse_buffers
@@ -33,6 +34,7 @@ __all__ = [
     "dead_code",
     "fold_constants",
     "fold_into_products",
+    "improve_loops",
     "merge_stacks",
     "merge_windows",
     "optimise",
@@ -149,6 +151,9 @@ def optimise(
     pipeline = _Pipeline(_without_reuse(program), check)
     pipeline.run("dead code", dead_code)
     pipeline.simplify(strict)
+    inner = partial(_optimised, strict=strict)
+    if pipeline.run("loops", partial(improve_loops, inner=inner, strict=strict)):
+        pipeline.simplify(strict)
     if pipeline.run("windows", partial(merge_windows, strict=strict)):
         pipeline.run("dead code", dead_code)
         pipeline.simplify(strict)
@@ -164,6 +169,10 @@ def optimise(
         pipeline.run("dead code", dead_code)
     pipeline.run("buffers", reuse_buffers)
     return pipeline.program, Report(program, tuple(pipeline.steps))
+
+
+def _optimised(program: Program, strict: bool) -> Program:
+    return optimise(program, strict)[0]
 
 
 def _without_reuse(program: Program) -> Program:

@@ -29,7 +29,7 @@ def common_subexpressions(program: Program, notes: Notes | None = None) -> Progr
         if eqn.primitive.calls_user:
             rewrite.keep(eqn)
             continue
-        first = seen.setdefault(_key(eqn), eqn)
+        first = seen.setdefault(key_of(eqn), eqn)
         if first is eqn or not all(
             _may_merge(rewrite, a, b) for a, b in zip(eqn.outputs, first.outputs, strict=True)
         ):
@@ -41,7 +41,8 @@ def common_subexpressions(program: Program, notes: Notes | None = None) -> Progr
     return rewrite.finish()
 
 
-def _key(eqn: Equation) -> Hashable:
+def key_of(eqn: Equation) -> Hashable:
+    """Equal for equations that compute the same."""
     return (
         eqn.primitive,
         tuple(map(atom_key, eqn.inputs)),

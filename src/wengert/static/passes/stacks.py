@@ -161,31 +161,24 @@ def _identity(walk: Walk, eqn: Equation) -> Made | None:
         return None
     if walk.rewrite.storage.seen(eqn.outputs[0]):
         return None
-    source, inner = eqn.source, walk.untransposed(a)
-    columns = a if inner is None else inner  # computed as they lie
-    axis = 0 if inner is None else 1
-    lone = _alone_infinite(walk, columns, axis, source)
-    whole = walk.rewrite.add(ar.add, (columns, Literal(0.0)), {}, _own(columns), source)
-    nan = Literal(columns.aval.dtype.type(np.nan))
-    if inner is None:
-        return comparison.where, (lone, whole, nan), {}
-    kept = walk.rewrite.add(comparison.where, (lone, whole, nan), {}, _own(columns), source)
-    return transpose, (kept,), {"axes": (1, 0)}
+    like = replace(a.aval, weak=False)
+    lone = _alone_infinite(walk, a, eqn.source)
+    whole = walk.rewrite.add(ar.add, (a, Literal(0.0)), {}, like, eqn.source)
+    return comparison.where, (lone, whole, Literal(like.dtype.type(np.nan))), {}
 
 
-def _own(atom: Atom) -> Aval:
-    return replace(atom.aval, weak=False)
-
-
-def _alone_infinite(walk: Walk, x: Atom, axis: int, source: str) -> Var:
-    """For each element of the matrix ``x`` whether all others along ``axis`` are finite."""
+def _alone_infinite(walk: Walk, x: Atom, source: str) -> Var:
+    """For each element of the matrix ``x`` whether all others of its column are finite."""
     rewrite, shape = walk.rewrite, x.aval.shape
     truth, counts = Aval(shape, BOOL), Aval(shape, INT)
-    few = Aval((1, shape[1]) if axis == 0 else (shape[0], 1), INT)
+    inner = walk.untransposed(x)
+    base, axis = (x, 0) if inner is None else (inner, 1)  # counted as it lies in memory
+    known = rewrite.add(comparison.isfinite, (base,), {}, Aval(base.aval.shape, BOOL), source)
+    params = {"axis": (axis,), "keepdims": False}
+    number = rewrite.add(sum_p, (known,), params, Aval(shape[1:], INT), source)
     finite = rewrite.add(comparison.isfinite, (x,), {}, truth, source)
-    number = rewrite.add(sum_p, (finite,), {"axis": (axis,), "keepdims": True}, few, source)
     others = rewrite.add(ar.subtract, (number, finite), {}, counts, source)
-    return rewrite.add(comparison.equal, (others, Literal(shape[axis] - 1)), {}, truth, source)
+    return rewrite.add(comparison.equal, (others, Literal(shape[0] - 1)), {}, truth, source)
 
 
 def _is_unit(walk: Walk, atom: Atom) -> bool:

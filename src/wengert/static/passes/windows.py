@@ -33,8 +33,8 @@ from ...ops.shape import concatenate, reshape
 from .rewrite import Notes, Rewrite
 
 WRITES = (scatter_add, setitem)
-OVERLAPPING = 8  # windows of a chain: each cuts, and what is computed of many is computed in each
-DISJOINT = 64  # windows of a chain that do not overlap
+OVERLAPPING = 8  # different windows of a chain: what is computed for one is computed in pieces
+DISJOINT = 64  # different windows of a chain that do not overlap
 
 
 @dataclass(frozen=True)
@@ -184,9 +184,9 @@ class _Windows:
 
 def _few(chain: Sequence[Window]) -> bool:
     """Whether the pieces are not more than it is worth."""
-    ordered = sorted((w.start, w.stop) for w in chain)
+    ordered = sorted({(w.start, w.stop) for w in chain})
     disjoint = all(a[1] <= b[0] for a, b in pairwise(ordered))
-    return len(chain) <= (DISJOINT if disjoint else OVERLAPPING)
+    return len(ordered) <= (DISJOINT if disjoint else OVERLAPPING)
 
 
 def _cut(like: Aval, axis: int, start: int, stop: int) -> Aval:

@@ -9,6 +9,7 @@ elements than when it was recorded. Layer: ``static``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from ....core.program import Equation
 from ....ops.index import Slot, Template
 from ..scalars import NotLowered
 from ..steps import Array, Operand, Step
-from .walks import Pair, broadcast, cast, constant, merged, walking
+from .walks import Pair, broadcast, cast, constant, merged, regular, seen, walking
 
 POSITION = np.dtype(np.int64)
 GAP = object()  # where an ellipsis stood: what is before and after it does not touch
@@ -119,7 +120,7 @@ class Access:
 
     Attributes:
         places: the shape of the index arrays together.
-        offsets: in bytes, an array of that shape in C order; ``steps`` compute them.
+        offsets: in bytes, an array of that shape in C order; ``known``, or what ``steps`` compute.
         once: whether no element is named twice.
         ordered: whether NumPy goes through the index arrays in C order.
     """
@@ -127,16 +128,23 @@ class Access:
     def __init__(
         self, eqn: Equation, x: Pair, arrays: Sequence[Pair], shape: tuple[int, ...], draft: Any
     ) -> None:
-        self.operand, self.arrays, self.draft = x[0], arrays, draft
-        self.index = index_of(eqn, x[1], arrays)
+        (self.operand, self.view), self.arrays, self.draft = x, arrays, draft
+        self.index = index_of(eqn, self.view, arrays)
         self.atoms = eqn.inputs[len(eqn.inputs) - len(arrays) :]
         self.masks = [array.dtype.kind == "b" for _, array in arrays]
         self.steps, self.once, self.ordered = list[Step](), False, True
+        self.known: Array | None = None
         known = [draft.program.constants.get(atom) for atom in self.atoms]
         if all(value is not None for value in known):
             self._known(known)
         else:
             self._computed(self.index.selected(shape))
+
+    @cached_property
+    def offsets(self) -> Pair:
+        """Known offsets, as a constant of the program."""
+        assert self.known is not None
+        return constant(self.draft, self.known)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -158,6 +166,23 @@ class Access:
         """Of the offsets along the axes of the result."""
         return self.index.around(self.offsets[1].strides, [0] * len(self.index.axes))
 
+    def regular(self, other: Array) -> tuple[Pair, Array] | None:
+        """Where known offsets lie regularly: the part of the array that they select, and ``other``,
+        which has the shape of the result, both with the axes along which they do.
+        """
+        if self.known is None or not self.known.size:
+            return None
+        inner = regular(self.known.ravel().tolist())
+        if inner is None:
+            return None
+        axes = self.index.around(inner, self.index.axes)
+        lengths, strides = ([axis[i] for axis in axes] for i in (0, 1))
+        spread = other.reshape(lengths)
+        if not np.may_share_memory(spread, other):
+            return None
+        place = Operand(self.start.base, self.start.offset + int(self.known.flat[0]))
+        return (place, seen(self.view, lengths, strides)), spread
+
     def _known(self, arrays: Sequence[Any]) -> None:
         """Offsets of constant arrays."""
         parts: list[Array] = []
@@ -169,7 +194,7 @@ class Access:
                 parts.append(np.where(places < 0, places + length, places) * stride)
         total = np.asarray(sum(parts[1:], parts[0]), POSITION, order="C")
         self.places = np.broadcast_shapes(*(part.shape for part in parts))
-        self.offsets = constant(self.draft, total.reshape(self.places))
+        self.known = total.reshape(self.places)
         self.once = len(np.unique(total)) == total.size
 
     def _computed(self, selected: int) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ....control.legs import Leg, Loop
 from ....core.aval import Aval
-from ....core.program import Equation, Program, programs_in
+from ....core.program import Equation, Program, Var, programs_in
 from ...views import is_reduction, is_view
 from .. import native_program
 from ..scalars import DTYPES, NotLowered
@@ -184,21 +184,30 @@ class Homes:
                 yield copied(self.draft, (carry.home, carry.view), result)
 
 
-def check_order(program: Program, leaves: Given, strict: bool) -> None:
+def check_order(program: Program, known: Any, leaves: Given, strict: bool) -> None:
     """Inside a loop the carry lies in C order. Where it does not in NumPy, operations that take
     elements in the order of their memory may round in another way.
     """
-    if strict and not all(view.flags.c_contiguous for _, view in leaves) and _sums(program):
-        raise NotLowered("NumPy's own bits: what the loop starts from is not in C order")
+    if not strict or not _sums(program):
+        return
+    after = [known[atom] for atom in program.outputs[: len(leaves)] if isinstance(atom, Var)]
+    ordered = (
+        one.flags.c_contiguous
+        for one in (*(view for _, view in leaves), *after)
+        if isinstance(one, np.ndarray)
+    )
+    if not all(ordered):
+        raise NotLowered("NumPy's own bits: what goes from trip to trip is not in C order")
 
 
 def _sums(program: Program) -> bool:
-    return any(
-        is_reduction(eqn)
-        or eqn.primitive.name in CALLS
-        or any(_sums(one) for _, one in programs_in(eqn.params))
-        for eqn in program.equations
-    )
+    """Whether there is anything in it but elements and views."""
+    for eqn in program.equations:
+        inner = [one for _, one in programs_in(eqn.params)]
+        alone = is_reduction(eqn) or eqn.primitive.name in CALLS
+        if any(map(_sums, inner)) or (alone and not inner and not is_view(eqn)):
+            return True
+    return False
 
 
 # --- while ----------------------------------------------------------------------------------------
@@ -209,7 +218,7 @@ def repeat_while(eqn: Equation, operands: Given, results: Given, draft: Any) -> 
     test, body = eqn.params["cond"], eqn.params["body"]
     first, second = eqn.params["consts"][0], sum(eqn.params["consts"])
     leaves, (of_test, of_body) = operands[second:], insides(eqn, draft)
-    check_order(body, leaves, draft.strict)
+    check_order(body, of_body, leaves, draft.strict)
     carries = carries_of(draft, leaves, results)
     old = [(carry.old, carry.view) for carry in carries]
     byte = (draft.scratch(WORD), np.empty((), bool))
@@ -305,7 +314,7 @@ class _Legs:
         """The steps of a leg."""
         body, leg = self.plan.bodies[number], self.plan.legs[number]
         leaves = [self.operands[k] for k in leg.init]
-        check_order(body, leaves, self.draft.strict)
+        check_order(body, known, leaves, self.draft.strict)
         results = self.results[self.position : self.position + len(leaves)]
         self.position += len(leaves)
         carries = carries_of(self.draft, leaves, results)

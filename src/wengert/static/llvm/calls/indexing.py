@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..scalars import NotLowered
 from ..steps import GRAIN, Array, Operand, Step
 from . import CALLS, OVER, WHY_NOT, Given
 from .access import Access, Index, index_of
-from .walks import Pair, blocks, broadcast, cast, copied, mapped, merged, walking
+from .walks import Pair, blocks, broadcast, cast, copied, mapped, merged, seen, walking
 
 NUMBERS = {"f": "f32", "d": "f64", "F": "f32", "D": "f64"}  # what a sum is of, by its dtype
 INNER = 1 << 12  # bytes: axes that are as short are gone along for each place of the index arrays
@@ -46,8 +47,15 @@ def why_not_added(eqn: Equation, strict: bool) -> str:
 
 
 def _sum_dtype(eqn: Equation) -> Any:
-    """NumPy adds in the dtype of both; a Python number is an array to ``np.add.at``."""
-    return np.result_type(*(atom.aval.dtype for atom in eqn.inputs[:2]))
+    """The dtype that NumPy adds in, or another that gives the same: a Python number is an array to
+    ``np.add.at``, but a sum of two float32 is the same rounded once or twice.
+    """
+    x, v = eqn.inputs[0].aval.dtype, eqn.inputs[1]
+    if isinstance(v, Literal) and x.kind in "fc" and v.aval.dtype.kind in "if":
+        with np.errstate(all="ignore"):
+            if x.type(v.value) == v.value:
+                return x
+    return np.result_type(x, v.aval.dtype)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -60,6 +68,10 @@ def getitem(eqn: Equation, operands: Given, results: Given, draft: Any) -> Itera
     access = Access(eqn, x, arrays, known.shape, draft)
     yield from access.steps
     if not known.size:
+        return
+    found = access.regular(known)
+    if found is not None:
+        yield from copied(found[0], (to, found[1]))
         return
     rows = [known.strides, access.strides, access.offset_strides]
     lengths, strides = nest_of(access.shape, rows)
@@ -82,6 +94,8 @@ def setitem(eqn: Equation, operands: Given, results: Given, draft: Any) -> Itera
 
 def scatter_add(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator[Step]:
     """The steps of x with v added at ``x[index]``."""
+    if why := why_not_added(eqn, draft.strict):
+        raise NotLowered(why)
     yield from _written(eqn, operands, results[0], _sum_dtype(eqn), draft)
 
 
@@ -106,8 +120,31 @@ def _written(
     if not (access.once or access.ordered):
         raise NotLowered("index arrays that are not in C order")
     yield from (*steps, *access.steps)
-    if 0 not in access.shape:
-        yield _scattered(eqn, access, v, result[1])
+    if 0 in access.shape:
+        return
+    spread = v[0], seen(v[1], access.shape, broadcast(v[1], access.shape))
+    if access.once or not draft.strict:
+        found = access.regular(spread[1])
+        if found is not None and (access.once or eqn.primitive.name == "scatter_add"):
+            yield from _regular(eqn, (v[0], found[1]), found[0], draft.strict)
+            return
+    yield _scattered(eqn, access, spread, result[1])
+
+
+def _regular(eqn: Equation, v: Pair, part: Pair, strict: bool) -> Iterator[Step]:
+    """What is written or added where known offsets lie regularly. If they overlap, numbers are
+    added one by one in an order of their own, and threads share what does not overlap.
+    """
+    if eqn.primitive.name == "setitem":
+        yield from copied(v, part)
+        return
+    old, more = Var(aval_of(part[1])), Var(aval_of(v[1]))
+    equations, made = _sum(old, more)
+    step = mapped(equations, {old: part, more: v}, {made: part}, strict)
+    lengths, (strides,) = nest_of(part[1].shape, [part[1].strides])
+    inside = sum((n - 1) * abs(s) for n, s in zip(lengths[1:], strides[1:], strict=True))
+    apart = bool(lengths) and abs(strides[0]) > inside
+    yield step if apart else replace(step, grain=0)
 
 
 def _write_part(
@@ -124,9 +161,9 @@ def _write_part(
     strides = broadcast(v[1], index.around((1,) if arrays else (), ends))
     first, last = index.position, index.position + bool(arrays)
     strides = (*strides[:first], *(0 for _ in taken), *strides[last:])
-    part = _seen(known, shape, [stride for _, stride in axes])
+    part = seen(known, shape, [stride for _, stride in axes])
     start = Operand(operand.base, operand.offset + index.offset)
-    new = v[0], _seen(v[1], shape, strides)
+    new = v[0], seen(v[1], shape, strides)
     if not arrays and eqn.primitive.name == "setitem":
         yield from copied(new, (start, part))
         return
@@ -137,9 +174,9 @@ def _write_part(
     if arrays:
         mask = arrays[0][1]
         around = index.around(mask.strides, [0] * len(index.axes))
-        seen = _seen(mask, shape, around)
-        chosen = Var(aval_of(seen))
-        reads[chosen] = arrays[0][0], seen
+        spread = seen(mask, shape, around)
+        chosen = Var(aval_of(spread))
+        reads[chosen] = arrays[0][0], spread
         equations.append(Equation(where, (chosen, value, old), (made,), {}))
     else:
         made = value
@@ -156,14 +193,9 @@ def _sum(old: Var, more: Var) -> tuple[list[Equation], Var]:
     return [*equations, Equation(astype, (total,), (made,), {"dtype": old.aval.dtype})], made
 
 
-def _seen(view: Array, shape: tuple[int, ...], strides: Sequence[int]) -> Array:
-    """A stand-in that lies as said."""
-    return np.lib.stride_tricks.as_strided(view, shape, strides, writeable=False)
-
-
 def _scattered(eqn: Equation, access: Access, v: Pair, known: Array) -> Step:
     """What is written or added at offsets, in the order of the index arrays."""
-    rows = [access.strides, broadcast(v[1], access.shape), access.offset_strides]
+    rows = [access.strides, v[1].strides, access.offset_strides]
     axes = list(zip(access.shape, *rows, strict=True))
     first = access.index.position
     places = axes[first : first + len(access.places)]

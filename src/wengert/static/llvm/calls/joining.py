@@ -12,7 +12,7 @@ from ....core.program import Equation, Literal, Var
 from ....ops.arithmetic import astype
 from ..steps import Array, Operand, Step
 from . import CALLS, WHY_NOT, Given
-from .walks import Pair, cast, constant, copied, mapped
+from .walks import Pair, cast, constant, copied, mapped, regular, seen
 
 
 def part_of(whole: Pair, view: Array) -> Pair:
@@ -39,15 +39,41 @@ def concatenate(eqn: Equation, operands: Given, results: Given, draft: Any) -> I
     for one, atom, start in zip(operands, eqn.inputs, eqn.params["starts"], strict=True):
         place = slice(start, start + one[1].shape[axis])
         view = whole[1][(slice(None),) * axis + (place,)]
-        yield from put(one, atom, part_of(whole, view), draft)
+        if one[0] != (target := part_of(whole, view))[0]:  # else it was computed there
+            yield from put(one, atom, target, draft)
 
 
 def stack(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator[Step]:
     """Each array beside the one before."""
     axis, whole = eqn.params["axis"], results[0]
+    if (together := windows(operands, axis, whole)) is not None:
+        if together[0][0] != whole[0]:  # else all of it was computed there
+            yield from copied(*together)
+        return
     for number, (one, atom) in enumerate(zip(operands, eqn.inputs, strict=True)):
         view = whole[1][(slice(None),) * axis + (number, ...)]
-        yield from put(one, atom, part_of(whole, view), draft)
+        if one[0] != (target := part_of(whole, view))[0]:
+            yield from put(one, atom, target, draft)
+
+
+def windows(operands: Given, axis: int, whole: Pair) -> tuple[Pair, Pair] | None:
+    """The operands of a stack as one array, where they are parts of one that lie regularly, as the
+    windows of a convolution do: that, and the stack with as many axes.
+    """
+    (first, view), known = operands[0], whole[1]
+    alike = ((first.base, view.dtype, view.strides), known.dtype)
+    if any(((o.base, v.dtype, v.strides), v.dtype) != alike for o, v in operands[1:]):
+        return None
+    inner = regular([operand.offset for operand, _ in operands])
+    if inner is None or len(operands) == 1:
+        return None
+    lengths, strides = ([pair[i] for pair in inner] for i in (0, 1))
+    shape = (*view.shape[:axis], *lengths, *view.shape[axis:])
+    to = known.reshape(shape)
+    if not np.may_share_memory(to, known):
+        return None
+    around = (*view.strides[:axis], *strides, *view.strides[axis:])
+    return (first, seen(view, shape, around)), (whole[0], to)
 
 
 def diagonal(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterator[Step]:

@@ -18,6 +18,7 @@ from ..nest import nest_of
 from ..scalars import NotLowered
 from ..steps import Address, Array, Operand, Step
 from . import CALLS, OVER, WHY_NOT, Given
+from .tiles import in_tiles, on_one_thread
 
 LETTERS = {"f": ("s", "f32"), "d": ("d", "f64")}
 INTEGERS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}

@@ -18,7 +18,7 @@ from .walks import cast, merged, walking
 
 FUNCTIONS = 365  # in NumPy's C API: _PyDataType_GetArrFuncs
 ARGSORTS = 36  # the words before those of argsort in what that gives
-KINDS = {"quicksort": 0, "heapsort": 1, "stable": 2, "mergesort": 2}
+KINDS = {"quicksort": 0, "stable": 2, "mergesort": 2}
 POSITION = np.dtype(np.int64)
 SORTED = {"f": "f32", "d": "f64"}
 
@@ -49,7 +49,7 @@ def _sorts(address: int, letter: str) -> bool:
     function = ctypes.CFUNCTYPE(ctypes.c_int, word, word, ctypes.c_ssize_t, word)(address)
     values, order = np.array([1, 0, 1]).astype(letter), np.arange(3)
     code = function(values.ctypes.data, order.ctypes.data, 3, None)
-    return code == 0 and order[0] == 1
+    return code == 0 and int(order[0]) == 1
 
 
 def why_not_argsort(eqn: Equation, strict: bool) -> str:

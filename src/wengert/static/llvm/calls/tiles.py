@@ -26,7 +26,7 @@ class Tile(NamedTuple):
 
     rows: int
     columns: int
-    count: int
+    number: int
 
 
 def tile_of(m: int, n: int, k: int, size: int) -> Tile:
@@ -66,8 +66,8 @@ def in_tiles(step: Step, mnk: tuple[int, int, int], strides: tuple[int, ...], si
     """
     m, n, k = mnk
     tile = tile_of(m, n, k, size)
-    extent = step.extent * tile.count
-    work = m * n * k // tile.count
+    extent = step.extent * tile.number
+    work = m * n * k // tile.number
     if extent * work < SHARED:
         return on_one_thread("gemm", m * n * k, step)
     shared = replace(

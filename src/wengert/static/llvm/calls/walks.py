@@ -14,11 +14,13 @@ import numpy as np
 from ....core.aval import aval_of
 from ....core.program import Atom, Equation, Literal, Var
 from ....ops.arithmetic import astype
-from ..nest import Nest, nest_of
+from ..nest import Nest, copying, nest_of
 from ..scalars import NotLowered
 from ..steps import GRAIN, Array, Operand, Place, Seen, Step
 
 Pair = tuple[Operand, Array]
+ROW, MANY = 256, 1 << 10  # bytes of a row that is long, and how many others are many
+AXES = 6  # that offsets may lie along
 RANKS = 60  # axes that a walk of the runtime has room for, with some to spare
 
 
@@ -82,15 +84,48 @@ def blocks(
 
 
 def copied(source: Pair, target: Pair) -> Iterator[Step]:
-    """The step that copies an array, broadcast, to where another lies, without a cast."""
+    """The step that copies an array, broadcast, to where another lies, without a cast.
+
+    Where there is much to copy and it does not lie in long rows, that is a nest, which is made for
+    these lengths; else a function of the runtime, which costs nothing to compile.
+    """
     (operand, view), (to, known) = source, target
     assert view.dtype == known.dtype
     if not known.size:
         return
-    lengths, strides = nest_of(known.shape, [known.strides, broadcast(view, known.shape)])
+    rows = [known.strides, broadcast(view, known.shape)]
+    lengths, strides = nest_of(known.shape, rows)
     size, lengths, strides = blocks(known.itemsize, lengths, strides)
+    if size < ROW and prod(lengths) > MANY:
+        yield copying(operand, seen(view, known.shape, rows[1]), to, known, True)
+        return
     grain = max(1, GRAIN * known.itemsize // size)
     yield walking("copy_blocks", (to, operand), (size,), lengths, strides, grain=grain)
+
+
+def seen(view: Array, shape: Sequence[int], strides: Sequence[int]) -> Array:
+    """A stand-in that lies as said."""
+    return np.lib.stride_tricks.as_strided(view, shape, strides, writeable=False)
+
+
+def regular(offsets: Sequence[int]) -> list[tuple[int, int]] | None:
+    """Axes (length, stride) along which offsets lie, counted from the first, the last axis
+    innermost; None if they do not lie so.
+    """
+    axes: list[tuple[int, int]] = []
+    left = np.asarray(offsets)
+    while len(left) > 1:
+        stride = left[1] - left[0]
+        breaks = np.flatnonzero(np.diff(left) != stride)
+        length = int(breaks[0]) + 1 if len(breaks) else len(left)
+        if len(left) % length:
+            return None
+        rows = left.reshape(-1, length)
+        if len(axes) == AXES or np.any(rows - rows[:, :1] != stride * np.arange(length)):
+            return None
+        axes.insert(0, (length, int(stride)))
+        left = rows[:, 0]
+    return axes
 
 
 def broadcast(view: Array, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,16 +1,15 @@
 """BLAS held at one thread while our own do parts of a product.
 
-OpenBLAS has one number of threads for the process. It is set to one for as long as anybody is
-between ``hold`` and ``release``, and put back by the last: a store, no thread is started or ended.
-Products that NumPy computes meanwhile for other threads of Python run on one thread too. Layer:
-``static``.
+OpenBLAS has one number of threads for the process. It is set to one as long as anybody is between
+``hold`` and ``release``, and put back by the last: a store, no thread is started or ended. Products
+that NumPy computes meanwhile for other threads of Python run on one thread too. Layer: ``static``.
 """
 
 from __future__ import annotations
 
-from ..lowlevel import atomic_store, call, cast, i32, i64, load, low, ptr, store, swapped
+from ..lowlevel import atomic_store, call, cast, i32, i64, load, low, pause, ptr, store, swapped
 from .execute import OPERANDS, execute
-from .pool import BLAS, POOL, give_way
+from .pool import BLAS, POOL
 
 LOCK, USERS, BEFORE, GET, SET = BLAS, BLAS + 4, BLAS + 8, BLAS + 16, BLAS + 24  # in the pool
 
@@ -66,4 +65,4 @@ def set_threads(pool: ptr, count: i32) -> None:
 def lock(pool: ptr) -> None:
     """Wait until nobody else is here: for some nanoseconds."""
     while not swapped(pool + LOCK, 0, 1):
-        give_way()
+        pause()

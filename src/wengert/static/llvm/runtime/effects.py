@@ -6,7 +6,7 @@ left an exception. Layer: ``static``.
 
 from __future__ import annotations
 
-from ..lowlevel import call, extern, i32, i64, load, low, ptr, store
+from ..lowlevel import call, extern, i32, load, low, ptr, store
 from .checks import at, word
 from .entry import DONE, FIRST, RAISED, call_without, dec_ref, inc_ref
 from .results import kept
@@ -95,9 +95,9 @@ def call_nothing(memory: ptr, here: ptr) -> i32:
 
 
 @low
-def commit_copy(memory: ptr, here: ptr) -> i32:
-    """Copy an array into another, if it does not lie there. Operands: the array that is written,
-    the other, PyArray_CopyInto.
+def copy_array(memory: ptr, here: ptr) -> i32:
+    """Copy an array into another, unless they are one. Operands: the array that is written, the
+    other, PyArray_CopyInto.
     """
     target = load(ptr, at(memory, here, 0))
     value = load(ptr, at(memory, here, 1))

@@ -1,4 +1,4 @@
-"""The functions of the runtime, those of a module compiled together when the first is asked for.
+"""The functions of the runtime, each compiled with those that it calls when it is asked for.
 Layer: ``static``.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from ..lowlevel import PREFIX, Low, translated
 
 # of this package
-MODULES = ("blas", "control", "execute", "indexing", "pool", "products", "sorting", "ufuncs", "walk")
+MODULES = ("blas", "control", "execute", "indexing", "jobs", "pool", "products", "sorting", "ufuncs", "walk")
 
 
 @cache
@@ -23,14 +23,14 @@ def functions(module: str) -> dict[str, Low]:
 
 
 @cache
-def _code(module: str) -> Any:
+def _code(name: str) -> Any:
     from .. import machine
 
-    return machine.library(module, lambda: translated(functions(module).values()))
+    (one,) = (functions(module)[name] for module in MODULES if name in functions(module))
+    return machine.library(name, lambda: translated([one]))
 
 
 @cache
 def address_of_function(name: str) -> int:
     """The address of a function of the runtime."""
-    module = next(module for module in MODULES if name in functions(module))
-    return int(_code(module).address(PREFIX + name))
+    return int(_code(name).address(PREFIX + name))

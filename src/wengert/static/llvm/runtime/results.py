@@ -31,8 +31,9 @@ def kept(made: ptr, register: ptr) -> i32:
 
 @low
 def make_array(memory: ptr, here: ptr) -> i32:
-    """A new array, unless the register holds one already. Operands: register, the slot for its data, PyArray_NewFromDescr, the type, the
-    dtype, rank, whether strides follow; then lengths, and strides.
+    """A new array, unless the register holds one already. Operands: register, the slot for its
+    data, PyArray_NewFromDescr, the type, the dtype, rank, whether strides follow; then lengths, and
+    strides.
     """
     if load(ptr, at(memory, here, 0)) != 0:
         return DONE
@@ -57,8 +58,17 @@ def make_array(memory: ptr, here: ptr) -> i32:
 
 @low
 def run(memory: ptr, here: ptr) -> i32:
-    """Run the program. Operands: the frame, its first step."""
-    return execute(at(memory, here, 0), load(ptr, here, FIRST + 8))
+    """Run the program. Operands: the frame, its first step, what to give for an exception."""
+    code = execute(at(memory, here, 0), load(ptr, here, FIRST + 8))
+    return outcome(code, here)
+
+
+@low
+def outcome(code: i32, here: ptr) -> i32:
+    """What a run gives."""
+    if code == RAISED:
+        return cast(i32, word(here, 2))
+    return code
 
 
 @low
@@ -67,7 +77,7 @@ def run_long(memory: ptr, here: ptr) -> i32:
     state = save_thread()
     code = execute(at(memory, here, 0), load(ptr, here, FIRST + 8))
     restore_thread(state)
-    return code
+    return outcome(code, here)
 
 
 @low
