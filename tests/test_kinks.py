@@ -8,6 +8,7 @@ import wengert as wg
 import wengert.nn
 import wengert.scipy.special
 from wengert.core.primitive import REGISTRY
+from wengert.differentiate.record import program_of
 
 ZERO = np.array(0.0)
 
@@ -110,3 +111,24 @@ def test_functions_composed_of_primitives():
     np.testing.assert_array_equal(wg.grad(np.std)(np.ones(3)), np.zeros(3))
     np.testing.assert_array_equal(wg.grad(lambda x: np.clip(x, 0.0, 1.0))(0.0), 0.5)
     np.testing.assert_array_equal(wg.jvp(np.std, (np.ones(3),), (np.arange(3.0),))[1], 0.0)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.maximum(x, 0.0),
+        lambda x: np.minimum(x, np.float32(0.5)),
+        lambda x: np.fmax(x, x[::-1]),
+        lambda x: np.max(x, axis=0),
+        lambda x: np.min(x),
+    ],
+)
+def test_slopes_of_extrema_are_no_wider_than_their_arguments(function):
+    """Eagerly a float64 array between two of float32 costs twice the memory."""
+    x = np.array([[1.0, 0.0, 1.0], [1.0, -2.0, 0.5]], np.float32)
+    program = program_of(wg.grad(lambda x: np.sum(function(x))))(x)
+    made = [var.aval for eqn in program.equations for var in eqn.outputs]
+    wide = [aval for aval in made if aval.dtype == np.float64 and aval.shape == x.shape]
+    assert not wide, str(program)
+    single, double = (wg.grad(lambda x: np.sum(function(x)))(x.astype(t)) for t in ("f4", "f8"))
+    np.testing.assert_array_equal(single, double.astype(np.float32))

@@ -5,6 +5,7 @@ Programs become machine code in their third call here (``at_once``), so that few
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
 import pickle
@@ -12,7 +13,7 @@ import sys
 import threading
 import weakref
 from collections import OrderedDict, defaultdict, namedtuple
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.skipif(bool(unsupported()), reason=unsupported())
 CALLS = 5
 A, B = np.array([1.0, -2.0, 3.0]), np.array([0.5, 4.0, -1.0])
 Pair = namedtuple("Pair", "first second")
+GENERATOR = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +96,7 @@ def test_a_call_counts_and_runs_no_python() -> None:
     before = f.counts["replayed"]
     np.testing.assert_allclose(f(A, B), A * B + A)
     assert f.counts["replayed"] == before + 1
-    assert "machine code calls" in str(f.explain())
+    assert "a call is machine code" in str(f.explain())
     assert isinstance(f, wg.static.capture.Compiled)
 
 
@@ -181,7 +183,8 @@ def test_records() -> None:
 
     g = settled(f, Record(A))
     same(g(Record(B, 2.5)), f(Record(B, 2.5)))
-    assert not frames_of(lambda one=Record(A, 1.5): g(one))  # type: ignore[misc]
+    one = Record(A, 1.5)
+    assert not frames_of(lambda: g(one))
     np.testing.assert_allclose(g(Record(A[:2])), f(Record(A[:2])))
 
 
@@ -216,7 +219,8 @@ def test_zeros_and_nan_of_the_closure_are_told_apart() -> None:
         return np.copysign(a, held) + a * 2
 
     g = settled(f, A)
-    for held in (-0.0, 0.0, float("nan"), -0.0):
+    for value in (-0.0, 0.0, float("nan"), -0.0):
+        held = value
         for _ in range(CALLS):
             same(g(A), f(A))
 
@@ -330,6 +334,9 @@ def test_methods() -> None:
     step = one.step
     assert is_native(step)
     assert not frames_of(lambda: step(A))
+    assert not frames_of(lambda: other.step(A))
+    assert one.step is step
+    assert Net.step.counts["replayed"] == 0
     third = copy.deepcopy(one)
     np.testing.assert_allclose(third.step(A), A * third.w)
     assert third.w is not one.w
@@ -417,6 +424,24 @@ def test_writes_into_arrays_of_numpy_go_straight_there() -> None:
     np.testing.assert_array_equal(part[0], A)
 
 
+def test_writes_into_arrays_with_gaps() -> None:
+    def f(w: Any, x: Any) -> Any:
+        w *= 0.5
+        w -= x
+
+    g = wg.compile(f)
+    for part in (np.s_[::2], np.s_[::-1], np.s_[1::3]):
+        base, expected = np.arange(3_000.0), np.arange(3_000.0)
+        x = np.ones(len(base[part]))
+        for _ in range(CALLS):
+            g(base[part], x)
+            f(expected[part], x)
+        np.testing.assert_allclose(base, expected)
+        node = g.variants[0].straight  # what Python's way runs: new memory that lies so
+        np.testing.assert_allclose(node.run(base[part], x)[0], base[part] * 0.5 - x)
+        np.testing.assert_allclose(base, expected)
+
+
 def test_a_read_only_array_is_not_written_into() -> None:
     def f(w: Any) -> None:
         w *= 2.0
@@ -485,7 +510,7 @@ def test_a_training_step_is_the_eager_one() -> None:
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-3, atol=1e-6)
     loss = compiled(X, Y)
-    with pytest.raises(wg.errors.WengertError, match="released|second|twice|retain"):
+    with pytest.raises(wg.errors.WengertError, match="retain_graph"):
         loss.backward()
 
 
@@ -517,6 +542,11 @@ def test_a_view_sees_what_is_written() -> None:
     f = settled(lambda x: w.__setitem__(..., w * 2.0 + x), B)
     f(B)
     np.testing.assert_array_equal(part.numpy(), w.numpy()[1:])
+    g = settled(lambda part: part * 2.0 + 1.0, part)
+    np.testing.assert_array_equal(g(part).numpy(), w.numpy()[1:] * 2 + 1)
+    np.testing.assert_array_equal(g(w[:2]).numpy(), w.numpy()[:2] * 2 + 1)
+    f(B)
+    np.testing.assert_array_equal(g(part).numpy(), w.numpy()[1:] * 2 + 1)
 
 
 def test_gradients_attributes_places_and_cells() -> None:
@@ -617,14 +647,11 @@ def test_exceptions_are_eager_ones() -> None:
 
 def test_what_runs_eagerly_has_no_entry() -> None:
     def f(x: Any, again: bool = False) -> Any:
-        return x * 2 + (np.random.rand() if again else 1.0)
+        return x * 2 + (GENERATOR.random() if again else 1.0)
 
-    g = wg.compile(f)
-    for _ in range(CALLS):
-        g(A)
+    g = settled(f, A)
     with pytest.warns(wg.errors.CaptureWarning):
-        for _ in range(CALLS):
-            g(A, True)
+        [g(A, True) for _ in range(CALLS)]
     assert not is_native(g)
     assert g.counts["eager"] >= 1
     same(g(A), f(A))
@@ -661,10 +688,6 @@ def test_it_dies_with_its_last_reference() -> None:
     assert gone() is None
 
 
-def watched_objects(root: Any) -> Iterator[Any]:
-    yield from (root, type(root), np.ndarray, wg.Array, np.dtype(float), None, ())
-
-
 def test_references_stay_right_on_every_path() -> None:
     """Counts before and after 10^4 calls that go right, miss, and raise."""
     model, _, step = training()
@@ -679,10 +702,8 @@ def test_references_stay_right_on_every_path() -> None:
             compiled(X, Y)
             nested(p)
             nested({"a": short, "n": None})
-            try:
+            with contextlib.suppress(ZeroDivisionError):
                 ratio(0.0, 1.0)
-            except ZeroDivisionError:
-                pass
 
     calls(30)
     watched = [X, Y, A, p, short, compiled, nested, ratio, *parameters]
@@ -746,11 +767,6 @@ def test_a_call_within_the_end_of_a_call() -> None:
     holder: dict[str, Any] = {"y": A}
     g = settled(f, A, holder)
 
-    class Mine(np.ndarray):
-        def __del__(self) -> None:
-            if len(seen) < 3:
-                seen.append(g(B, {"y": B}))
-
     first = g(A, holder)
     base = np.arange(3.0)
     weakref.finalize(base, lambda: seen.append(g(B, {"y": B})))
@@ -771,7 +787,7 @@ def test_new_content_lies_in_memory_as_the_old() -> None:
         w[...] = (x * 2.0 + 1.0) * w
 
     expected, strides = w.numpy().copy(), w._value.strides
-    g = settled(f)
+    settled(f)
     for _ in range(CALLS + 1):
         expected = (x * 2.0 + 1.0) * expected
     np.testing.assert_allclose(w.numpy(), expected)
@@ -785,12 +801,9 @@ def test_a_number_in_an_array_without_axes_stays_one() -> None:
         w[...] = w * 2.0 + 1.0
         x[...] = x * 2.0 + 1.0
 
-    settled(f, x)
-    kind = type(w._value)
-    expected = 2.0
-    for _ in range(CALLS + 1):
-        expected = expected * 2 + 1
-    assert w.item() == expected
+    g, kind = wg.compile(f), type(w._value)
+    for i in range(1, CALLS + 1):
+        g(x)
+        assert (w.item(), float(x)) == (3.0 * 2**i - 1, 4.0 * 2**i - 1)
     assert x.ndim == 0
-    assert float(x) == (3.0 + 1) * 2 ** (CALLS + 1) - 1
     assert type(w._value) is kind

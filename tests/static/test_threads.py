@@ -1,5 +1,6 @@
 """Threads: shared steps, the same bits for any number, fork, exit, settings."""
 
+import copy
 import ctypes
 import os
 import struct
@@ -18,6 +19,7 @@ import wengert as wg
 from wengert.core.errors import DataError, DtypeError
 from wengert.ops.blas import threads_address
 from wengert.static import native, threads
+from wengert.static.llvm.calls.tiles import ALIGNED, SHARED, tile_of
 from wengert.static.llvm.objects import address_of
 from wengert.static.llvm.runtime import pool
 from wengert.static.llvm.runtime.execute import OPERANDS
@@ -262,6 +264,32 @@ def test_many_python_threads_call_one_function(at_once):
         one.join()
     assert not wrong
     assert compiled.counts["eager"] == 0
+
+
+def test_a_copy_and_a_method_have_the_number_of_the_function():
+    class Model:
+        @wg.compile(threads=3)
+        def call(self, x):
+            return x * x + 1
+
+    assert Model().call.threads == 3
+    assert copy.copy(wg.compile(chain, threads=2)).threads == 2
+    assert wg.compile(chain).threads is None
+
+
+@pytest.mark.parametrize("size", [4, 8])
+def test_tiles_cover_a_product_and_follow_from_its_shape(size):
+    counts = []
+    for m, n, k in rng.integers(1, 1500, (300, 3)).tolist():
+        tile = tile_of(m, n, k, size)
+        across = sum(1 for _ in range(0, n, tile.columns))
+        assert tile.number == across * sum(1 for _ in range(0, m, tile.rows))
+        assert tile.rows == m or tile.rows % ALIGNED == 0
+        assert tile.columns == n or tile.columns % ALIGNED == 0
+        large = m * n * k * size // 4 >= SHARED and max(m, n) > ALIGNED
+        assert (tile.number > 1) == large
+        counts.append(tile.number)
+    assert max(counts) >= 8
 
 
 # --- processes ------------------------------------------------------------------------------------

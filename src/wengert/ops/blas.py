@@ -54,17 +54,6 @@ def threads_address(way: str) -> int:
     return _address(f"openblas_{way}_num_threads")
 
 
-def lend_threads(runner: int) -> None:
-    """Let it run what it does with several threads by the function at an address, which is called
-    with 1, the job, how many, the bytes of the data of each, the data, and a number to hand on; by
-    its own threads if the address is 0.
-    """
-    function = _function("openblas_set_threads_callback_function")
-    if function is not None:
-        function.restype, function.argtypes = None, [ctypes.c_void_p]
-        function(runner or None)
-
-
 def _address(name: str) -> int:
     function = _function(name)
     return ctypes.cast(function, ctypes.c_void_p).value or 0 if function is not None else 0

@@ -32,6 +32,7 @@ erf = of_ufunc(
     lambda x: TWO_OVER_ROOT_PI * np.exp(-x * x),
     summary="Error function.",
     source="DLMF 7.2.1",
+    lower=lambda e, x: e.function("erf", e.cast(x, e.dtype)),
 )
 erfc = of_ufunc(
     sp.erfc,

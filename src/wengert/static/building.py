@@ -208,8 +208,11 @@ def _draft(
     try:
         return Draft(program, known, strict, into)
     except NotLowered as reason:
-        concerned = [reason.equation] if reason.equation else program.equations
-        refused.update((eqn, str(reason)) for eqn in concerned)
+        for eqn, why in reason.refused.items() or [(None, str(reason))]:
+            # planning may have rewritten an equation: then it is known by what it makes
+            made = set() if eqn is None else set(eqn.outputs)
+            concerned = [one for one in program.equations if made & set(one.outputs)]
+            refused.update((one, why) for one in concerned or program.equations)
         return None
 
 

@@ -16,19 +16,17 @@ from typing import Any
 
 from ..core import interpret
 from ..core.errors import CaptureWarning, DtypeError, UnsupportedError, describe
-from ..core.program import Program
 from ..core.source import user_depth
 from ..differentiate.dynamic import ROOT, Cut
 from .cause import called_at, cause, marks, raised_at
 from .explain import Explanation, explain
-from .finish import Finish
+from .natively import Natively
 from .places import OWN
 from .reach import Reach
 from .recorded import PathGraph, graphs_of
 from .recorder import Capture
 from .recording import LOCK, Recording, record
 from .refusal import Escaped, Refused, Transformed
-from .sameness import agree
 from .threads import checked
 from .variant import RAISED, Variant
 
@@ -36,7 +34,7 @@ LIMIT = 32  # paths: a function with more runs eagerly
 PATIENCE = 3  # calls with effects that may have been the first call's only
 
 
-class Compiled:
+class Compiled(Natively):
     """A function with static graphs; call it as the function.
 
     ``graphs``: one for each path that was recorded; ``explain()``: what became of them.
@@ -52,6 +50,7 @@ class Compiled:
         native: bool = True,
         threads: int | None = None,
     ) -> None:
+        super().__init__()
         self.function, self.strict, self.strict_capture = function, strict, strict_capture
         self.every, self.limit, self.native, self.threads = check, limit, native, threads
         self.variants: list[Variant] = []
@@ -59,8 +58,6 @@ class Compiled:
         self.history: list[str] = []  # the causes of all recordings
         self.dynamic: set[str] = set()
         self.fixed: set[str] = set()
-        self._counts = {"replayed": 0, "recorded": 0, "eager": 0, "called": 0}
-        self._entries: list[Any] = []  # the native ones in use
         self.impure = False  # whether it has effects, and runs as it is under transformations
         self._unsettled = 0
         self.__name__ = self.__qualname__ = type(function).__name__
@@ -82,6 +79,7 @@ class Compiled:
         if not isinstance(known, Bound) or getattr(bound, "__self__", None) is not instance:
             method = types.MethodType(self.function, instance)
             known = Bound(method, *self._options)
+            known.unbound = self
             attributes[key] = known
         return known
 
@@ -101,46 +99,6 @@ class Compiled:
         if self.reason:
             return f"<compiled {name}: runs eagerly, {self.reason}>"
         return f"<compiled {name}: {len(self.variants)} variants>"
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many calls were ``replayed``, ``recorded``, run as they are (``eager``), and made one
-        equation of a derivative or a batch (``called``).
-        """
-        self._count_native()
-        return self._counts
-
-    def _count_native(self) -> None:
-        for entry in self._entries:
-            self._counts["replayed"] += entry.counted()
-
-    # --- native entries --------------------------------------------------------------------------
-
-    def _enter_natively(self, variant: Variant) -> None:
-        """From now on calls go to machine code first."""
-        variant.make_entry(self._in_python)
-        self._install()
-
-    def _install(self) -> None:
-        """Let calls go to the native entries that there are, one after another, and what is for
-        none of them to Python: ``__call__`` is looked up on the type, so each function that has
-        some has a class of its own.
-        """
-        self._count_native()
-        self._entries = [one.entry for one in self.variants if one.entry is not None]
-        plain = Bound if isinstance(self, Bound) else Compiled
-        if not self._entries:
-            self.__class__ = plain
-            return
-        later = [*(entry.call for entry in self._entries[1:]), self._in_python]
-        for entry, after in zip(self._entries, later, strict=True):
-            entry.fall_back_to(after)
-        inside = {"__slots__": (), "__call__": self._entries[0].call, "__doc__": plain.__doc__}
-        self.__class__ = type(plain.__name__, (plain,), {**inside, "__module__": plain.__module__})
-
-    @property
-    def _in_python(self) -> Callable[..., Any]:
-        return types.MethodType(Compiled.__call__, self)
 
     # --- to see ----------------------------------------------------------------------------------
 
@@ -192,22 +150,13 @@ class Compiled:
         targets = [found[1][i] for i in finish.places]
         counts["replayed"] += 1
         if self.every and counts["replayed"] % self.every == 0:
-            return self._checked(finish, given, targets, args, kwargs)
+            return finish.checked(
+                given, targets, lambda: self.function(*args, **kwargs), repr(self)
+            )
         result = finish.apply(given, targets)
         if variant is not self.variants[0]:
             self.variants.remove(variant)
             self.variants.insert(0, variant)
-        return result
-
-    def _checked(self, finish: Finish, given: Any, targets: Any, args: Any, kwargs: Any) -> Any:
-        """The eager call, results and effects compared with what the graph gives."""
-        expected = finish.result(given, targets), finish.effects(given)
-        result = self.function(*args, **kwargs)
-        if not agree(expected, (result, finish.seen(targets))):
-            raise UnsupportedError(
-                f"compile(check={self.every}): {self!r} gives {expected!r:.300}, eagerly "
-                f"{(result, finish.seen(targets))!r:.300}; please report it"
-            )
         return result
 
     # --- recording -------------------------------------------------------------------------------
@@ -283,7 +232,7 @@ class Compiled:
         values = recording.values
         if recording.finish.attached:  # on the graph around the call, equation by equation
             given = [one.object if one.active else one.value for one in reach.inputs]
-            values = whole(recording).run(*given)
+            values = recording.program.run(*given)
         return recording.finish.apply(values, recording.targets)
 
     def _variant(
@@ -386,14 +335,6 @@ class Bound(Compiled):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(None), ()
-
-
-def whole(recording: Recording) -> Program:
-    """A recording as one program."""
-    equations = tuple(eqn for segment in recording.segments for eqn in segment.equations)
-    return Program(
-        tuple(recording.inputs), equations, tuple(recording.finish.atoms), recording.constants
-    )
 
 
 def compile(

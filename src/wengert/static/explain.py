@@ -148,9 +148,13 @@ def explain(compiled: Compiled) -> Explanation:
 
 
 def _recorded(compiled: Compiled, variant: Variant) -> Recorded:
-    entry = "machine code calls it: no Python runs" if variant.entry is not None else ""
+    entry = (
+        "a call is machine code, from its arguments to its effects"
+        if variant.entry is not None
+        else ""
+    )
     if variant.in_python:
-        entry = f"Python calls it: {variant.in_python}"
+        entry = f"Python looks at the arguments: {variant.in_python}"
     graphs = tuple(graphs_of(compiled, variant))
     return Recorded(variant.cause, variant.records, graphs, entry)
 

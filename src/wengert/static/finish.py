@@ -7,7 +7,7 @@ written where: nothing is written before the last guard of a path has held. Laye
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,13 +15,14 @@ import numpy as np
 
 from ..core import tree
 from ..core.box import Box, innermost
-from ..core.errors import describe
+from ..core.errors import UnsupportedError, describe
 from ..core.program import Atom, Var
 from ..differentiate.dynamic import ROOT
 from ..differentiate.sweep import RELEASED
 from ..differentiate.tape import node_for
 from ..ops.array import make
 from .ending import Ending, ending, laid_out, shares
+from .sameness import agree
 
 
 class Output(NamedTuple):
@@ -172,6 +173,21 @@ class Finish:
     def seen(self, targets: Sequence[Any]) -> list[Any]:
         """What has been written into arrays: as ``effects``."""
         return [innermost(targets[commit.target]) for commit in self.commits if commit.kind in SEEN]
+
+    def checked(
+        self, values: Sequence[Any], targets: Sequence[Any], call: Callable[[], Any], what: str
+    ) -> Any:
+        """What ``call`` gives, which is the eager call; raises ``UnsupportedError`` if results or
+        effects are others than those that ``values`` make.
+        """
+        expected = self.result(values, targets), self.effects(values)
+        given = call()
+        if not agree(expected, (given, self.seen(targets))):
+            raise UnsupportedError(
+                f"compile(check=...): {what} gives {expected!r:.300}, eagerly "
+                f"{(given, self.seen(targets))!r:.300}; please report it"
+            )
+        return given
 
     def differs(self, other: Finish) -> str:
         """In what the same path of another recording ends differently; empty if in nothing."""

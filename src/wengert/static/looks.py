@@ -230,7 +230,9 @@ class Text(Look):
 
 @dataclass(slots=True, eq=False)
 class Equal(Look):
-    """What is equal to an object that the checker knows: bytes, a slice, a set."""
+    """What is equal to an object that the checker knows: bytes, a slice, a set, parameters; its
+    comparison runs no Python but where a set holds objects of other kinds.
+    """
 
     name: str
     known: str

@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 
 from ..control.legs import Loop
-from ..core.program import Atom, Equation, Program, programs_in, read, strong
+from ..core.program import Atom, Equation, Program, Var, programs_in, read, strong
 from ..core.quiet import quiet
 
 
 class Known(dict[Atom, Any]):
-    """A stand-in for each variable of a program. ``inside``: those of the programs that its
-    equations hold, where these could be run.
+    """A stand-in for each variable of a program. ``inside``: those of programs that equations hold,
+    where they could be run, by the first output of the equation.
     """
 
     def __init__(self) -> None:
-        self.inside: dict[Equation, tuple[Known, ...]] = {}
+        self.inside: dict[Var, tuple[Known, ...]] = {}
 
 
 def observe(program: Program, values: Sequence[Any]) -> tuple[tuple[Any, ...], Known]:
@@ -40,8 +40,8 @@ def observe(program: Program, values: Sequence[Any]) -> tuple[tuple[Any, ...], K
         for eqn, finished in zip(program.equations, program._finished, strict=True):
             given = [read(atom, held) for atom in eqn.inputs]
             result = eqn.primitive.value(*given, **eqn.params)
-            if eqn.primitive.name in INSIDE:
-                known.inside[eqn] = _inside(eqn, given)
+            if eqn.primitive.name in INSIDE and eqn.outputs:
+                known.inside[eqn.outputs[0]] = _inside(eqn, given)
             parts = result if type(result) is tuple else (result,)
             for var, part in zip(eqn.outputs, parts, strict=True):
                 held[var] = part if var.aval.weak else strong(part)

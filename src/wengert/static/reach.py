@@ -328,13 +328,15 @@ class Reach(Source):
     def _view(self, value: Any, name: str, place: Place) -> None:
         if value._owner is not ROOT:
             raise Transformed
-        primitive, params = self.constant(value._forward[0]), literal(value._forward[1])
-        params = params or self.constant(value._forward[1])
-        differs = (
-            f"type({name}) is not View or {name}._owner is not ROOT or {name}._forward[0] is not "
-            f"{primitive} or {name}._forward[1] != {params}"
-        )
-        self.look(Otherwise(differs, f"{place.path} is a view of an Array"))
+        primitive, params = value._forward
+        made, told = f"{name}._forward[0]", f"{name}._forward[1]"
+        self.look(TypeIs(name, "View"), Same(f"{name}._owner", "ROOT"))
+        self.look(Same(made, self.constant(primitive)))
+        if known := literal(params):
+            self.look(Equal(told, known, params))
+        else:
+            differs = f"{told} != {self.constant(params)}"
+            self.look(Otherwise(differs, f"{place.path} is a view by an index of arrays"))
         self.views.append((value, name))
         self.visit(Field(value, "_base", place.path, name))
 

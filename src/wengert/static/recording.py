@@ -19,7 +19,7 @@ import numpy as np
 
 from ..core import interpret, tree
 from ..core.box import Box, innermost
-from ..core.program import Atom, Var
+from ..core.program import Atom, Program, Var
 from ..differentiate.dynamic import ROOT, no_grad
 from ..differentiate.sweep import RELEASED
 from ..ops.arithmetic import stop_gradient
@@ -57,6 +57,12 @@ class Recording:
     unsettled: str = ""
     backward: bool = False
     targets: list[Any] = field(default_factory=list)
+
+    @property
+    def program(self) -> Program:
+        """All of it as one program."""
+        equations = tuple([eqn for segment in self.segments for eqn in segment.equations])
+        return Program(tuple(self.inputs), equations, tuple(self.finish.atoms), self.constants)
 
 
 def record(

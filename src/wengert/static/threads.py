@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any
 
 from ..core.errors import DataError, DtypeError, describe
-from ..ops.blas import lend_threads, threads_address
+from ..ops.blas import threads_address
 
 MOST = 64
 VARIABLE = "WENGERT_NUM_THREADS"
@@ -118,8 +118,6 @@ class Pool:
         self._functions = [(blas.GET, threads_address("get")), (blas.SET, threads_address("set"))]
         self.start()
         if pool.POSIX:  # else nobody has more than one thread
-            _call("lend", self.address)
-            lend_threads(_address("run_jobs"))
             atexit.register(self.end)
 
     def start(self) -> None:
@@ -140,18 +138,14 @@ class Pool:
 
     def end(self) -> None:
         """End the threads: their code goes when the interpreter does."""
-        lend_threads(0)
         _call("end_pool", self.address)
 
 
-def _address(name: str) -> int:
+def _call(name: str, pool: int) -> None:
+    """Call a function of the runtime."""
     from .llvm.runtime.library import address_of_function
 
-    return address_of_function(name)
-
-
-def _call(name: str, pool: int) -> None:
-    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_address(name))(pool)
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address_of_function(name))(pool)
 
 
 _pool: Pool | None = None

@@ -1,4 +1,4 @@
-"""Programs of one call for the tests: alone, and inside of others, where memory is given out anew."""
+"""Programs of one call for the tests: alone, and inside of others, where memory is used again."""
 
 from __future__ import annotations
 

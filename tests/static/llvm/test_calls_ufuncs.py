@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-import wengert.ops.special  # noqa: F401
+import wengert.ops.special
 from wengert.core.primitive import REGISTRY
 from wengert.static.llvm.calls import ufuncs
 from wengert.static.llvm.native_program import call_of, why_not

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import objects
-from .blueprint import NativeProgram, Slot
+from .blueprint import NativeProgram, Slot, stand_in
 from .runtime.entry import RAISED
 from .table import Builtin, Table
 
@@ -106,7 +107,11 @@ def make_output(table: Table, one: Slot, inputs: Sequence[int], owner: int | Non
 
 
 def make_array(table: Table, known: np.ndarray[Any, Any], register: int, slot: int) -> None:
-    """Make an array that lies as ``known`` does."""
+    """Make an array that lies as ``known`` does, unless the register holds one already."""
+    if known.strides != np.empty_like(known).strides:  # with gaps, or turned round
+        like = partial(stand_in, known.dtype, known.shape, known.strides)
+        table.operation("make_array_by", register, slot, table.object(like))
+        return
     strides = () if known.flags.c_contiguous else known.strides
     table.operation(
         "make_array",

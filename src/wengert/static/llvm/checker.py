@@ -13,6 +13,7 @@ from typing import Any
 
 from ...core.box import Box
 from ...differentiate.tape import Node
+from ...ops.array import View
 from ..checker import KNOWN, Watched
 from ..looks import NotNative
 from ..places import Step
@@ -23,6 +24,7 @@ from .table import Table
 ATTRIBUTES: dict[str, type] = {  # of expressions, with the class that has them
     "__closure__": types.FunctionType,
     "__code__": types.FunctionType,
+    "_forward": View,
     "_node": Box,
     "_owner": Box,
     "_value": Box,

@@ -102,7 +102,7 @@ def room(build: Any, kind: Any, count: int) -> Any:
 
 
 class Cells:
-    """Room on the stack for ``count`` of each of some values, which ``like`` are of the types of."""
+    """Room on the stack for ``count`` of each of some values, of the types of ``like``."""
 
     def __init__(self, build: Any, like: list[Scalar], count: int) -> None:
         self.build, self.like = build, like

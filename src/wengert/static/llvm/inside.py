@@ -101,6 +101,20 @@ class Inside(Draft):
         own = place is not None and self.program.inputs[place] is base
         return own and self.last.get(base, -1) <= number
 
+    def _write_over(self, number: int, nest: list[Equation], stored: list[Var]) -> None:
+        super()._write_over(number, nest, stored)
+        if any(var.aval.shape for var in stored):
+            return
+        # numbers are all read before the first is written, so a vector that they make up may lie
+        # where the old one lies
+        for whole in {self.parts[var].whole for var in stored if var in self.parts}:
+            place = self.over.get(self.results.get(whole, -1))
+            if place is not None and whole not in self.places:
+                base = self.program.inputs[place]
+                same = lies_as(self.seen[base].view, self.known[whole])
+                if same and not self.seen[base].offset and self._may_lie(number, whole, base):
+                    self.places[whole] = self.places[base]
+
 
 def lies_as(one: Array, other: Array) -> bool:
     """Whether the elements of two arrays of one type stand at the same places of their memory."""

@@ -103,11 +103,6 @@ class Extern:
     result: str
     arguments: tuple[str, ...]
 
-    @property
-    def declaration(self) -> str:
-        """How a module declares it."""
-        return f"declare {self.result} @{self.name}({', '.join(self.arguments)})"
-
     def __call__(self, *args: Any) -> Any:
         raise TypeError(f"{self.name} is for machine code")
 
@@ -117,27 +112,15 @@ def extern(name: str, result: str, *arguments: str) -> Extern:
     return Extern(name, TYPES.get(result, result), tuple(TYPES[one] for one in arguments))
 
 
-@dataclass(frozen=True)
-class Room:
-    """Memory of a module's own, zero at first, of so many bytes; in a function its address."""
-
-    name: str
-    size: int
-
-    @property
-    def declaration(self) -> str:
-        """How a module declares it."""
-        return f"@{self.name} = internal global [{self.size} x i8] zeroinitializer, align 16"
-
-
 def _word(*args: Any) -> Any:
     raise TypeError("a word of the language of the runtime: for machine code only")
 
 
 # words: load(type, pointer, offset=0), store(type, value, pointer, offset=0); cast(type, x) keeps
 # the value, unsigned(type, x) widens without the sign, bits(type, x) keeps the bits; call(type,
-# address, …); stack(bytes); below(a, b): a < b without signs; copy(to, from, bytes); address(low)
-load = store = cast = unsigned = bits = call = stack = below = copy = address = _word
+# address, …); stack(bytes); below(a, b): a < b without signs; copy(to, from, bytes); address(low);
+# sizeof(type): bytes
+load = store = cast = unsigned = bits = call = stack = below = copy = address = sizeof = _word
 # for threads: all sequentially consistent; swapped(pointer, old, new): whether an i32 was exchanged
 atomic_load = atomic_store = atomic_add = swapped = pause = _word
 
@@ -153,7 +136,7 @@ class Value(NamedTuple):
 def translated(functions: Iterable[Low]) -> str:
     """The text of a module with the functions, all visible, and those that they call."""
     waiting, done = list(functions), {}
-    external: dict[str, Extern | Room] = {}
+    external: dict[str, Extern] = {}
     visible = {one.name for one in waiting}
     while waiting:
         one = waiting.pop()
@@ -163,7 +146,9 @@ def translated(functions: Iterable[Low]) -> str:
         done[one.name] = writer.text()
         external.update(writer.external)
         waiting += writer.called
-    declared = [one.declaration for one in external.values()]
+    declared = [
+        f"declare {one.result} @{one.name}({', '.join(one.arguments)})" for one in external.values()
+    ]
     return "\n".join([*sorted(declared), *(done[name] for name in sorted(done)), ""])
 
 
@@ -178,7 +163,7 @@ class _Function:
         self.slots: list[str] = []  # the places of the variables, made once at the start
         self.loops: list[tuple[str, str]] = []  # where continue and break go
         self.called: list[Low] = []
-        self.external: dict[str, Extern | Room] = {}
+        self.external: dict[str, Extern] = {}
         self.count = 0
         self.open = True  # whether the block goes on
 
@@ -372,9 +357,6 @@ class _Function:
             return Value(str(value), "i64", True)
         if isinstance(value, float):
             return Value(repr(value), "double")
-        if isinstance(value, Room):
-            self.external[value.name] = value
-            return Value(f"@{value.name}", "ptr")
         self._wrong(node, "no such constant")
 
     def _name(self, node: ast.Name) -> Value:
@@ -573,6 +555,10 @@ class _Function:
         self.count += 1
         self.slots.append(f"  %stack{self.count} = alloca [{size.text} x i8], align 16")
         return Value(f"%stack{self.count}", "ptr")
+
+    def _word_sizeof(self, node: ast.Call) -> Value:
+        kind = self._kind(node.args[0])
+        return Value(str(FLOATS.get(kind) or WIDTH.get(kind, 64) // 8), "i64", True)
 
     def _word_below(self, node: ast.Call) -> Value:
         a, b = self._pair(self._value(node.args[0]), self._value(node.args[1]), node)

@@ -107,8 +107,17 @@ class Draft:
         self.first_into: int | None = None  # the first step that writes into an argument
         self._find_uses()
         self._arguments(known)
+        refused: dict[Equation, str] = {}
         for number, nest in enumerate(self.nests):
-            self._nest(number, nest)
+            try:
+                self._nest(number, nest)
+            except NotLowered as reason:
+                refused[reason.equation or nest[-1]] = str(reason)
+                self._give_up(nest)
+            self._release(number)
+        if refused:  # all of them, so that who groups equations anew need not come back for each
+            eqn, why = next(iter(refused.items()))
+            raise NotLowered(why, eqn, refused)
 
     def _stands_alone(self, eqn: Equation) -> bool:
         return is_cumulative(eqn) or eqn in self.calls
@@ -272,15 +281,19 @@ class Draft:
         for eqn in nest:
             if is_view(eqn):
                 self._look(eqn)
-        try:
-            call = self.calls.get(nest[-1])
-            if call is not None and not is_view(nest[-1]):
-                self.steps += self._call(number, call, nest[-1])
-            else:
-                self._map(number, nest)
-        except NotLowered as reason:
-            raise NotLowered(str(reason), reason.equation or nest[-1]) from None
-        self._release(number)
+        call = self.calls.get(nest[-1])
+        if call is not None and not is_view(nest[-1]):
+            self.steps += self._call(number, call, nest[-1])
+        else:
+            self._map(number, nest)
+
+    def _give_up(self, nest: list[Equation]) -> None:
+        """Go on as if a nest had been planned."""
+        for eqn in nest:
+            for var in eqn.outputs:
+                if var not in self.seen:
+                    self.places.setdefault(var, Place("arena", self.arena.take(CELL)))
+                    self.seen[var] = Seen(var, 0, self.known[var])
 
     def _look(self, eqn: Equation) -> None:
         """A view of what lies in memory."""

@@ -146,17 +146,7 @@ class Nest:
         lines = str(self.module).splitlines()
         body = [line for line in lines if not line.startswith(("target ", ";")) and line]
         wrapper = [f"define i32 @{NAME}_entry(ptr %frame, ptr %step, i64 %low, i64 %high) {{"]
-        for i in range(len(self.operands)):
-            at = OPERANDS + 16 * i
-            wrapper += [
-                f"  %a{i} = getelementptr i8, ptr %step, i64 {at}",
-                f"  %b{i} = getelementptr i8, ptr %step, i64 {at + 8}",
-                f"  %slot{i} = load i64, ptr %a{i}",
-                f"  %offset{i} = load i64, ptr %b{i}",
-                f"  %place{i} = getelementptr i64, ptr %frame, i64 %slot{i}",
-                f"  %base{i} = load ptr, ptr %place{i}",
-                f"  %p{i} = getelementptr i8, ptr %base{i}, i64 %offset{i}",
-            ]
+        wrapper += fetching(len(self.operands))
         given = "".join(f"ptr %p{i}, " for i in range(len(self.operands)))
         wrapper += [
             f"  %code = call i32 @{NAME}_body({given}i64 %low, i64 %high)",
@@ -297,10 +287,27 @@ def spread_strides(eqn: Equation, known: Array) -> tuple[int, ...]:
     return tuple(0 if axis in reduced else own.pop(0) for axis in range(len(shape)))
 
 
+def fetching(count: int) -> list[str]:
+    """Lines that fetch the operands of a step from the frame: ``%p0``, ``%p1``, …"""
+    lines = []
+    for i in range(count):
+        at = OPERANDS + 16 * i
+        lines += [
+            f"  %a{i} = getelementptr i8, ptr %step, i64 {at}",
+            f"  %b{i} = getelementptr i8, ptr %step, i64 {at + 8}",
+            f"  %slot{i} = load i64, ptr %a{i}",
+            f"  %offset{i} = load i64, ptr %b{i}",
+            f"  %place{i} = getelementptr i64, ptr %frame, i64 %slot{i}",
+            f"  %base{i} = load ptr, ptr %place{i}",
+            f"  %p{i} = getelementptr i8, ptr %base{i}, i64 %offset{i}",
+        ]
+    return lines
+
+
 def copying(source: Operand, view: Array, target: Operand, known: Array, strict: bool) -> Step:
     """The step that copies what lies as ``view`` to what lies as ``known``."""
     x, y = Var(aval_of(view)), Var(aval_of(known))
-    where = {x: source, y: target}
+    where: dict[Atom, Operand] = {x: source, y: target}
     eqn = Equation(copy, (x,), (y,), {}, "")
     return Nest([eqn], {x: Seen(x, 0, view)}, {y: known}, where.__getitem__, strict).step()
 

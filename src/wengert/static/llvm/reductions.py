@@ -15,7 +15,6 @@ from .elements import lane_numbers
 from .registers import BOOL, Scalar, register_type
 from .scalars import Emitter
 
-INDICES = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}  # as wide as what they belong to
 IDENTITIES = {"sum": 0, "any": 0, "prod": 1, "all": 1}
 Accumulated = list[Scalar]
 
@@ -82,8 +81,9 @@ class Position(Fold):
     def __init__(self, eqn: Equation) -> None:
         super().__init__(eqn)
         self.element = self.source.aval.dtype
+        # as wide as the elements, for they are chosen together
         short = self.element.itemsize <= 4 and max(self.source.aval.shape) < 1 << 31
-        self.index = INDICES[4 if short else 8]
+        self.index: np.dtype[Any] = np.dtype(np.int32 if short else np.int64)
 
     def first(self, e: Emitter) -> Accumulated:
         worst = e.constant(edge(self.element, self.name.removeprefix("arg")), self.element)

@@ -21,12 +21,15 @@ I1, I32 = ir.IntType(1), ir.IntType(32)
 
 class NotLowered(Exception):
     """An operation has no machine code here; the text says why, ``equation`` which if it is
-    known.
+    known, ``refused`` which others there are, with their reasons.
     """
 
-    def __init__(self, why: str, equation: Any = None) -> None:
+    def __init__(
+        self, why: str, equation: Any = None, refused: dict[Any, str] | None = None
+    ) -> None:
         super().__init__(why)
         self.equation = equation
+        self.refused = refused or ({} if equation is None else {equation: why})
 
 
 class Scalar(NamedTuple):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import sys
+import types
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
@@ -18,16 +20,12 @@ import numpy as np
 from . import machine
 from .blueprint import NativeProgram
 from .lowlevel import PREFIX, Low, translated
+from .objects import slot_offset
 from .runtime import entry as words
+from .runtime import methods
 
 FASTCALL = 0x80 | 0x02  # METH_FASTCALL with keywords
-MODULES = (
-    "checks",
-    "effects",
-    "looks",
-    "results",
-    "sharing",
-)  # of the runtime: those with operations
+MODULES = ("checks", "effects", "looks", "methods", "results", "sharing")  # of the runtime
 LINE = 64  # bytes: what the arena is aligned to
 Builtin = Callable[..., Any]
 
@@ -138,18 +136,41 @@ class Table:
         return self.argument(self.registers)
 
 
+def builtin(name: str, function: str, table: Any, *keep: Any) -> Builtin:
+    """A builtin over a function of the runtime, which finds ``table`` behind its ``self``."""
+    method = Method(name.encode(), operations()[function], FASTCALL, None)
+    new = ctypes.pythonapi.PyCFunction_NewEx
+    new.restype = ctypes.py_object
+    new.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+    made: Builtin = new(ctypes.addressof(method), (table, method, *keep), None)
+    return made
+
+
+def getter(name: str, fallback: Builtin) -> Builtin:
+    """``__get__`` for a compiled function that objects hold, bound, under ``name``."""
+    held: dict[int, Any] = {
+        methods.GET_FALLBACK: fallback,
+        methods.NAME: sys.intern(name),
+        methods.NONE: None,
+        methods.FUNCTION: sys.intern("function"),
+        methods.METHOD: types.MethodType,
+    }
+    table = np.zeros(methods.GET_SIZE // 8, np.int64)
+    for word, value in held.items():
+        table[word // 8] = id(value)
+    offset = slot_offset(types.MethodType, "__self__")
+    assert offset is not None, "methods have no slot for their object"
+    table[methods.INSTANCE // 8] = offset
+    return builtin("__get__", "getter", table, held)
+
+
 class Entry:
     """The builtin of a table: ``call``. It keeps alive all that the table names."""
 
     def __init__(self, name: str, table: Any, fallback: Builtin, keep: Any) -> None:
         self.table, self.after = table, [fallback]
         self.fall_back_to(fallback)
-        method = Method(name.encode(), operations()["entry"], FASTCALL, None)
-        new = ctypes.pythonapi.PyCFunction_NewEx
-        new.restype = ctypes.py_object
-        new.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-        held = (table, method, self.after, keep)
-        self.call: Builtin = new(ctypes.addressof(method), held, None)
+        self.call = builtin(name, "entry", table, self.after, keep)
 
     def fall_back_to(self, function: Builtin) -> None:
         """Let a call that is not for this entry go on elsewhere."""

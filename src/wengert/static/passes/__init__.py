@@ -1,9 +1,10 @@
 """The passes: programs made faster, one file each, every one a function ``Program -> Program``.
 
 A pass never changes the program that it is given. ``optimise`` runs them in order: constants,
-algebra, common subexpressions and dead code until nothing changes, then products, then what
-depends on the order of the equations. With ``strict`` the optimised program gives every bit that
-the given one gives; without, products may add in another order. Layer: ``static``.
+algebra, common subexpressions and dead code until nothing changes; then what is done once instead
+of many times (loops, windows, stacks), products, and what depends on the order of the equations.
+With ``strict`` the optimised program gives every bit that the given one gives; without, sums and
+products may add in another order. Layer: ``static``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .products import fold_into_products
 from .recompute import recompute
 from .reuse import reuse_buffers
 from .rewrite import Notes
+from .rolling import roll_loops
 from .stacks import merge_stacks
 from .windows import merge_windows
 
@@ -40,6 +42,7 @@ __all__ = [
     "optimise",
     "recompute",
     "reuse_buffers",
+    "roll_loops",
     "simplify",
 ]
 
@@ -150,6 +153,7 @@ def optimise(
     """
     pipeline = _Pipeline(_without_reuse(program), check)
     pipeline.run("dead code", dead_code)
+    pipeline.run("rolling", partial(roll_loops, strict=strict))
     pipeline.simplify(strict)
     inner = partial(_optimised, strict=strict)
     if pipeline.run("loops", partial(improve_loops, inner=inner, strict=strict)):

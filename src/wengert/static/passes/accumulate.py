@@ -32,10 +32,16 @@ def accumulate_products(
     if strict:
         return program
     rewrite, counted = Rewrite(program), uses(program)
+    apart = set(program.outputs)  # what is no mere step on the way to something else
+    for eqn in program.equations:
+        if eqn.primitive.family != "elementwise":
+            apart.update(eqn.inputs)
     for old in program.equations:
         eqn = rewrite.read(old)
-        moves = rewrite.storage.seen(eqn.outputs[0])  # the result lies in C order, whatever W does
-        inputs = None if moves else _operands(rewrite, counted, eqn)
+        (made, *_) = eqn.outputs
+        moves = rewrite.storage.seen(made)  # the result lies in C order, whatever W does
+        taken = made in apart and not moves
+        inputs = _operands(rewrite, counted, eqn) if taken else None
         if inputs is not None:
             eqn = Equation(accumulate, inputs, eqn.outputs, {}, eqn.source)
             if notes is not None:

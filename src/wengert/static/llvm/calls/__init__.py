@@ -20,7 +20,8 @@ Call = Callable[[Equation, Given, Given, Any], Iterator[Step]]
 CALLS: dict[str, Call] = {}
 WHY_NOT: dict[str, Callable[[Equation, bool], str]] = {}  # (equation, strict): empty if it can
 OVER: dict[str, int] = {}  # the input whose memory the result may take, where it dies
-MODULES = ("control", "indexing", "joining", "products", "sorting")  # of this package
+# of this package
+MODULES = ("control", "convolution", "indexing", "joining", "products", "sorting")
 
 for module in MODULES:
     import_module(f"{__package__}.{module}")

@@ -19,6 +19,7 @@ from ....core.aval import Aval
 from ....core.program import Equation, Program, Var, programs_in
 from ...views import is_reduction, is_view
 from .. import native_program
+from ..repeating import repeated
 from ..scalars import DTYPES, NotLowered
 from ..steps import Array, Operand, Step
 from . import CALLS, WHY_NOT, Given
@@ -60,7 +61,7 @@ def copied(draft: Any, source: tuple[Operand, Array], target: tuple[Operand, Arr
 
 def insides(eqn: Equation, draft: Any) -> Any:
     """Stand-ins for the programs that an equation holds."""
-    known = draft.inside.get(eqn)
+    known = draft.inside.get(eqn.outputs[0])
     if not known:
         raise NotLowered("what is inside can't be run by itself for these values")
     return known
@@ -325,15 +326,37 @@ class _Legs:
         even = None if self.plan.length is None else self.plan.length % 2 == 0
         homes = Homes(self.draft, carries, planned, even)
         yield from homes.before(leaves)
-        ways = [part for slot, stack in moving for part in (slot, stack.base)]
-        strides = [stack.stride for _, stack in moving]
-        yield runtime(
-            "repeat",
-            [self.trips, *homes.operands, *ways],
-            [*strides, homes.swaps, homes.keeps, len(moving), int(leg.reverse)],
-            [planned.steps],
-        )
+        yield self._repeat(planned.steps, homes, moving, leg.reverse)
         yield from homes.after(results)
+
+    def _repeat(
+        self,
+        steps: Sequence[Step],
+        homes: Homes,
+        moving: Sequence[tuple[Operand, Stack]],
+        backwards: bool,
+    ) -> Step:
+        """The step that does all trips."""
+        if len(steps) == 1 and not (homes.swaps or steps[0].runtime or steps[0].grain):
+            ways = {slot.base: (stack.base, stack.stride) for slot, stack in moving}
+            ways.update((carry.old.base, (carry.home, 0)) for carry in homes.carries)
+            return repeated(steps[0], self.trips, ways, backwards)
+        return runtime(
+            "repeat",
+            [
+                self.trips,
+                *homes.operands,
+                *(part for slot, stack in moving for part in (slot, stack.base)),
+            ],
+            [
+                *(stack.stride for _, stack in moving),
+                homes.swaps,
+                homes.keeps,
+                len(moving),
+                int(backwards),
+            ],
+            [steps],
+        )
 
     def _body(
         self,

@@ -11,6 +11,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ....core.program import Equation, Literal
 from ....ops.blas import address
@@ -51,6 +52,18 @@ class Matrices(NamedTuple):
     def turned(self) -> Matrices:
         """Their transposes."""
         return Matrices(self.operand, self.view.swapaxes(-1, -2))
+
+    @property
+    def follows(self) -> bool:
+        """Whether each matrix of a stack starts where the rows of the one before end."""
+        return self.view.strides[0] == self.rows * self.view.shape[-2]
+
+    @property
+    def as_one(self) -> Matrices:
+        """The rows of all matrices of a stack as those of one."""
+        stack, rows, columns = self.view.shape
+        shape, strides = (stack * rows, columns), self.view.strides[1:]
+        return Matrices(self.operand, as_strided(self.view, shape, strides))
 
     @property
     def blasable(self) -> bool:
@@ -111,8 +124,29 @@ def matmul(eqn: Equation, operands: Given, results: Given, draft: Any) -> Iterat
         b = Matrices(b.operand, b.view[:, None])
         out = out[..., None]
     c = Matrices(c.operand, out)
-    if out.size:
-        yield product(a, b, c, draft.strict)
+    if not out.size:
+        return
+    if not draft.strict:
+        a, b, c = folded(a, b, c)
+        for one in (a, b):
+            if not one.blasable and 1 not in (*one.view.shape[-2:], *out.shape[-2:]):
+                steps, operand, view = draft.compact(one.operand, one.view)
+                yield from steps
+                a, b = (Matrices(operand, view) if one is other else other for other in (a, b))
+    yield product(a, b, c, draft.strict)
+
+
+def folded(a: Matrices, b: Matrices, c: Matrices) -> tuple[Matrices, Matrices, Matrices]:
+    """A stack times one matrix as a single product, where the rows of the stack follow each
+    other.
+    """
+    while c.view.ndim > 2 and a.view.ndim == c.view.ndim:
+        shared = b.view.ndim == 2 or b.view.strides[0] == 0 or b.view.shape[0] == 1
+        if c.view.ndim > 3 or not shared or not (a.follows and c.follows):
+            break
+        b = b if b.view.ndim == 2 else Matrices(b.operand, b.view[0])
+        a, c = a.as_one, c.as_one
+    return a, b, c
 
 
 def product(a: Matrices, b: Matrices, c: Matrices, strict: bool) -> Step:

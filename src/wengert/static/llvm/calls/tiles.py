@@ -13,9 +13,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+from ....ops.blas import threads_address
 from ..steps import Step
 
-SHARED = 1 << 19  # multiplications from which a product is cut: about 10 microseconds
+SHARED = 1 << 19  # multiplications of float32 from which a product is cut: some 10 microseconds
+QUARTERED = 48 * SHARED  # from which it is cut into four; from there on see ``tile_of``
 ALIGNED = 16  # rows and columns of a tile are multiples: BLAS computes blocks of that size
 PIECE = 1 << 18  # multiplications that a thread should have at least
 THREADED = {"gemm": 1 << 18, "gemv": 1 << 13, "dot": 1 << 13}  # OpenBLAS uses threads from here on
@@ -42,7 +44,7 @@ def tile_of(m: int, n: int, k: int, size: int) -> Tile:
             rows = _half(rows)
         else:
             columns = _half(columns)
-        bound *= 48 if bound == SHARED else 4
+        bound = QUARTERED if bound == SHARED else 4 * bound
     return Tile(rows, columns, -(-m // rows) * -(-n // columns))
 
 
@@ -53,7 +55,7 @@ def _half(length: int) -> int:
 
 def on_one_thread(kind: str, work: int, step: Step) -> Step:
     """A step that calls BLAS for so many multiplications, with BLAS at one thread."""
-    if work < THREADED[kind]:
+    if work < THREADED[kind] or not threads_address("set"):
         return step
     return Step("on_one_thread", (), (), inner=((step,),), runtime=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from ..lowlevel import copy, i8, i32, i64, load, low, ptr, stack, store, typed
+from ..lowlevel import copy, i8, i32, i64, load, low, ptr, sizeof, stack, store, typed
 from .execute import DONE, FALL_BACK, OPERANDS, operand
 from .products import word
 from .walk import begin, onward
@@ -197,16 +197,24 @@ def _add_at(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
     to_step = load(i64, strides, 8 * (rank - 1))
     from_step = load(i64, strides, 8 * (2 * rank - 1))
     at_step = load(i64, strides, 8 * (3 * rank - 1))
+    row = at_step == 0 and to_step == sizeof(number) and from_step == sizeof(number)
     count = load(i64, lengths, 8 * (rank - 1))
     more: i32 = 1
     while more != 0:
         to = load(ptr, pointers)
         source = load(ptr, pointers, 8)
         at = load(ptr, pointers, 16)
-        for i in range(count):
-            place = i * to_step + load(i64, at, i * at_step)
-            total = load(number, to, place) + load(number, source, i * from_step)
-            store(number, total, to, place)
+        if row:
+            start = to + load(i64, at)
+            for i in range(count):
+                added = load(number, source, sizeof(number) * i)
+                total = load(number, start, sizeof(number) * i) + added
+                store(number, total, start, sizeof(number) * i)
+        else:
+            for i in range(count):
+                place = i * to_step + load(i64, at, i * at_step)
+                total = load(number, to, place) + load(number, source, i * from_step)
+                store(number, total, to, place)
         more = onward(rank, lengths, counts, pointers, strides, 3)
     return DONE
 

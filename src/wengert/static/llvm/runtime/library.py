@@ -11,7 +11,18 @@ from typing import Any
 from ..lowlevel import PREFIX, Low, translated
 
 # of this package
-MODULES = ("blas", "control", "execute", "indexing", "jobs", "pool", "products", "sorting", "ufuncs", "walk")
+MODULES = (
+    "blas",
+    "control",
+    "convolution",
+    "execute",
+    "indexing",
+    "pool",
+    "products",
+    "sorting",
+    "ufuncs",
+    "walk",
+)
 
 
 @cache

@@ -3,7 +3,8 @@ looks of ``static/looks.py``.
 
 They are written as those of ``checks.py`` are: what differs, or can't be told without running
 Python, is a ``MISS``. Registers that are read into borrow what they hold: nothing is let go of
-before the last check. Layer: ``static``.
+before the last check, for no Python runs; where memory is asked for, which may start the garbage
+collector and with it any finalizer, that is told to wait. Layer: ``static``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ get_key = extern("PyDict_GetItemWithError", "ptr", "ptr", "ptr")
 next_entry = extern("PyDict_Next", "i32", "ptr", "ptr", "ptr", "ptr")
 get_attribute = extern("PyObject_GetAttr", "ptr", "ptr", "ptr")
 get_dict = extern("PyObject_GenericGetDict", "ptr", "ptr", "ptr")
+disable_collector = extern("PyGC_Disable", "i32")
+enable_collector = extern("PyGC_Enable", "i32")
 compare = extern("PyObject_RichCompareBool", "i32", "ptr", "ptr", "i32")
 get_variable = extern("PyContextVar_Get", "i32", "ptr", "ptr", "ptr")
 EQUAL = 2  # Py_EQ
@@ -67,18 +70,29 @@ def read_slot(memory: ptr, here: ptr) -> i32:
 def read_attribute(memory: ptr, here: ptr) -> i32:
     """An attribute. Operands: a register that owns it, object, name."""
     held = load(ptr, at(memory, here, 1))
-    return found(get_attribute(held, load(ptr, here, FIRST + 16)), at(memory, here, 0))
+    collects = disable_collector()
+    value = get_attribute(held, load(ptr, here, FIRST + 16))
+    if collects:
+        enable_collector()
+    return found(value, at(memory, here, 0))
 
 
 @low
 def read_dict(memory: ptr, here: ptr) -> i32:
     """The dict of an object. Operands: register, object."""
-    held = load(ptr, at(memory, here, 1))
-    made = get_dict(held, cast(ptr, 0))
-    if made == 0:
-        return MISS
-    dec_ref(made)  # the object holds it as well
-    return found(made, at(memory, here, 0))
+    return found(dict_of(load(ptr, at(memory, here, 1))), at(memory, here, 0))
+
+
+@low
+def dict_of(x: ptr) -> ptr:
+    """The dict of an object, which may have to be made; null if it has none."""
+    collects = disable_collector()
+    made = get_dict(x, cast(ptr, 0))
+    if collects:
+        enable_collector()
+    if made != 0:
+        dec_ref(made)  # the object holds it as well
+    return made
 
 
 # --- what it must be ------------------------------------------------------------------------------

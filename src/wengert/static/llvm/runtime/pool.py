@@ -27,10 +27,7 @@ from ..lowlevel import (
     atomic_load,
     atomic_store,
     call,
-    cast,
-    copy,
     extern,
-    i8,
     i32,
     i64,
     load,
@@ -48,15 +45,14 @@ MOST = 64  # threads, the caller among them
 EVEN = 64  # long ranges start at its multiples: all of them but the last are whole vectors
 PIECES = 4  # that a range is cut into, about
 SPINS = 500  # looks before a turn is given up: some 10 microseconds
-IDLE = 2_000_000  # nanoseconds until a thread without work sleeps: BLAS's, which NumPy's products
-# keep awake, would hold its processor against one that has to be woken, but not against this
+IDLE = 200_000  # nanoseconds until a thread without work sleeps
 MONOTONIC = getattr(time, "CLOCK_MONOTONIC", 0)
 
 # the record that slot 0 of a frame points to: how many threads may run a step, and the pool
 COUNT, POOL = 0, 8
 # the pool: what different threads write stands in lines of its own
 BUSY, OPEN, ACTIVE, CODE, GENERATION, SLEEPING, ENDED = 0, 64, 128, 192, 256, 320, 324
-FRAME, STEP, SHARES, PIECE, STARTED, CALLER = 384, 392, 400, 408, 416, 424
+FRAME, STEP, SHARES, PIECE, STARTED = 384, 392, 400, 408, 416
 BLAS = 448  # see blas.py
 MUTEX, CONDITION = 512, 640  # of the C library, at most 128 bytes each
 LINES, LINE = 768, 64  # one for each thread, the caller's first
@@ -64,8 +60,6 @@ NEXT, STOP, NUMBER, HANDLE = 0, 8, 16, 24  # in a line: the rest of the range, w
 SIZE = LINES + MOST * LINE
 
 SIGNALS = 128  # bytes of a set of signals, at most
-LINUX = sys.platform == "linux"
-PROCESSORS = 128  # bytes of a set of processors
 SET_MASK = 3 if sys.platform == "darwin" else 2  # SIG_SETMASK
 
 mutex_init = extern("pthread_mutex_init", "i32", "ptr", "ptr")
@@ -79,9 +73,6 @@ join = extern("pthread_join", "i32", "ptr", "ptr")
 signal_mask = extern("pthread_sigmask", "i32", "i32", "ptr", "ptr")
 give_way = extern("sched_yield", "i32")
 read_clock = extern("clock_gettime", "i32", "i32", "ptr")
-processor = extern("sched_getcpu", "i32")
-get_processors = extern("sched_getaffinity", "i32", "i32", "i64", "ptr")
-set_processors = extern("sched_setaffinity", "i32", "i32", "i64", "ptr")
 
 
 @low
@@ -108,19 +99,14 @@ def split(frame: ptr, step: ptr) -> i32:
         pool = load(ptr, record, POOL)
         shares = smaller(load(i64, record, COUNT), extent // load(i64, step, GRAIN))
         if shares > 1 and swapped(pool + BUSY, 0, 1):
-            return together(pool, frame, step, start(pool, shares))
+            shares = start(pool, shares)
+            offer(pool, frame, step, shares)
+            work(pool, 0)
+            withdraw(pool)
+            code = load(i32, pool, CODE)
+            atomic_store(i32, 0, pool, BUSY)
+            return code
     return call(i32, load(ptr, step), frame, step, 0, extent)
-
-
-@low
-def together(pool: ptr, frame: ptr, step: ptr, shares: i64) -> i32:
-    """Do a step with the pool, which is the caller's until that is done."""
-    offer(pool, frame, step, shares)
-    work(pool, 0)
-    withdraw(pool)
-    code = load(i32, pool, CODE)
-    atomic_store(i32, 0, pool, BUSY)
-    return code
 
 
 @low
@@ -164,8 +150,6 @@ def offer(pool: ptr, frame: ptr, step: ptr, shares: i64) -> None:
         store(i64, first, line, NEXT)
         store(i64, stop, line, STOP)
         first = stop
-    if LINUX:
-        atomic_store(i32, processor(), pool, CALLER)
     atomic_store(i32, 1, pool, OPEN)
     tell(pool)
 
@@ -263,36 +247,12 @@ def wait_for_work(pool: ptr, seen: i32) -> None:
             return
         rest(turns)
         turns += 1
-        if turns > SPINS:
-            step_aside(pool)
     mutex_lock(pool + MUTEX)
     atomic_add(i32, pool + SLEEPING, 1)
     while atomic_load(i32, pool, GENERATION) == seen:
         condition_wait(pool + CONDITION, pool + MUTEX)
     atomic_add(i32, pool + SLEEPING, -1)
     mutex_unlock(pool + MUTEX)
-    step_aside(pool)
-
-
-@low
-def step_aside(pool: ptr) -> None:
-    """Leave the processor that the caller runs on, if there is another.
-
-    The system leaves a thread where it is while all processors are busy, and the threads of BLAS
-    keep theirs busy for milliseconds after each product.
-    """
-    if LINUX:
-        here = processor()
-        if here == atomic_load(i32, pool, CALLER) and here < 8 * PROCESSORS:
-            allowed = stack(PROCESSORS)
-            others = stack(PROCESSORS)
-            if get_processors(0, PROCESSORS, allowed) == 0:
-                copy(others, allowed, PROCESSORS)
-                byte = cast(i64, here) // 8
-                bit = cast(i8, 1) << cast(i8, here % 8)
-                store(i8, load(i8, others, byte) & ~bit, others, byte)
-                if set_processors(0, PROCESSORS, others) == 0:
-                    set_processors(0, PROCESSORS, allowed)
 
 
 # --- its beginning and its end --------------------------------------------------------------------

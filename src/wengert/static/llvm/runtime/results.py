@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..lowlevel import call, cast, extern, f64, i8, i32, i64, load, low, ptr, store
 from ..objects import DATA, ITEMS
 from .checks import at, word
-from .entry import DONE, FIRST, RAISED, RESULT, inc_ref
+from .entry import DONE, FIRST, RAISED, RESULT, call_without, inc_ref
 from .execute import execute
 
 save_thread = extern("PyEval_SaveThread", "ptr")
@@ -50,6 +50,20 @@ def make_array(memory: ptr, here: ptr) -> i32:
         ptr, load(ptr, here, FIRST + 8 * 2), word(here, 3), dtype, cast(i32, rank), lengths,
         strides, nothing, flags, nothing,
     )  # fmt: skip
+    if made == 0:
+        return RAISED
+    store(ptr, load(ptr, made, DATA), at(memory, here, 1))
+    return kept(made, at(memory, here, 0))
+
+
+@low
+def make_array_by(memory: ptr, here: ptr) -> i32:
+    """As ``make_array``, by a Python function: for arrays with gaps. Operands: register, the slot
+    for its data, the function.
+    """
+    if load(ptr, at(memory, here, 0)) != 0:
+        return DONE
+    made = call_without(load(ptr, here, FIRST + 16))
     if made == 0:
         return RAISED
     store(ptr, load(ptr, made, DATA), at(memory, here, 1))
