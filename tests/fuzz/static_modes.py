@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import wengert as wg
+from at_once import machine_code_at_once
 from wengert.core.execute import executable
 from wengert.differentiate.record import transcribe
 from wengert.static.passes import optimise
@@ -89,6 +90,41 @@ def compiled(trial: Trial) -> None:
     replayed(trial, "compiled", lambda: wg.compile(trial.function), call, trial.oracle, True)
 
 
+def machine_code(trial: Trial) -> None:
+    """As ``compiled``, but nothing waits until it pays."""
+    with machine_code_at_once():
+        compiled(trial)
+
+
+def strict_machine_code(trial: Trial) -> None:
+    """The same bits as NumPy."""
+
+    def call(function: Any, inputs: int) -> Any:
+        given = trial.program.arguments(inputs)
+        return list(numbers(function(**given))), list(numbers(given))
+
+    with machine_code_at_once(), warnings.catch_warnings():
+        warnings.simplefilter("error", wg.errors.CaptureWarning)
+        function = wg.compile(trial.function, strict=True)
+        for inputs in (0, 0, 0, 0, len(trial.program.inputs) - 1, 0):
+            got, want = call(function, inputs), trial.oracle(inputs)
+            trial.same("strict machine code", got, want, "a result", dtypes=True)
+            for ours, theirs in zip(numbers(got), numbers(want), strict=True):
+                if not np.array_equal(ours, theirs, equal_nan=ours.dtype.kind in "fc"):
+                    problem = f"strict machine code: {ours!r}, expected {theirs!r}"
+                    raise Mismatch("strict machine code", "bits", problem)
+
+
+def machine_code_of_gradient(trial: Trial) -> None:
+    with machine_code_at_once():
+        compiled_gradient(trial)
+
+
+def gradient_of_machine_code(trial: Trial) -> None:
+    with machine_code_at_once():
+        gradient_of_compiled(trial)
+
+
 def compiled_gradient(trial: Trial) -> None:
     known: dict[int, Any] = {}
 
@@ -130,4 +166,20 @@ if hasattr(wg, "compile"):
     )(compiled_gradient)
     mode(LOSS + "print(wg.grad(loss(wg.compile(f)))(inputs[0]), wg.grad(g)(inputs[0]))")(
         gradient_of_compiled
+    )
+    AT_ONCE = "from at_once import machine_code_at_once\nmachine_code_at_once().__enter__()\n"
+    for check in (machine_code, strict_machine_code):
+        strict = ", strict=True" if check is strict_machine_code else ""
+        mode(
+            f"{AT_ONCE}from fuzz.program import copied\nc = wg.compile(f{strict})\n"
+            + CALLS
+            + "    print(c(**copied(inputs[k])), f(**copied(inputs[k])))"
+        )(check)
+    mode(
+        f"{AT_ONCE}{LOSS}c = wg.compile(wg.grad(g))\n"
+        + CALLS
+        + "    print(c(copied(inputs[k])), wg.grad(g)(copied(inputs[k])))"
+    )(machine_code_of_gradient)
+    mode(f"{AT_ONCE}{LOSS}print(wg.grad(loss(wg.compile(f)))(inputs[0]), wg.grad(g)(inputs[0]))")(
+        gradient_of_machine_code
     )

@@ -111,6 +111,10 @@ EVERY = {
     "optimised gradient": 20,
     "compiled gradient": 4,
     "gradient of compiled": 4,
+    "machine code": 10,
+    "strict machine code": 10,
+    "machine code of gradient": 20,
+    "gradient of machine code": 20,
     "pytorch": 5,
     "jax": 50,
 }

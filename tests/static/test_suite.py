@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import wengert as wg
+from at_once import machine_code_at_once
 
 from .suite import CASES
 from .suite.case import EITHER, FALLS_BACK, NATIVE
@@ -61,6 +62,13 @@ if hasattr(wg, "compile"):  # until then the programs and the judge are tested
     @pytest.mark.parametrize("name", CASES)
     def test_compiled_equals_eager(name):
         verdict = judge(CASES[name], wg.compile)
+        assert verdict.fits, f"{verdict.status}, expected {verdict.expect}: {verdict.detail}"
+
+
+    @pytest.mark.parametrize("name", CASES)
+    def test_machine_code_equals_eager(name):
+        with machine_code_at_once():
+            verdict = judge(CASES[name], wg.compile)
         assert verdict.fits, f"{verdict.status}, expected {verdict.expect}: {verdict.detail}"
 
 

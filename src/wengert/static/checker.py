@@ -16,8 +16,9 @@ import numpy as np
 from ..differentiate.dynamic import ROOT
 from ..differentiate.tape import Leaf
 from ..ops.array import Array, View
-from .looks import Look, Read, Writeable
+from .looks import Look, Read
 from .places import Field
+from .sharing import Writeable, overlapping
 
 if TYPE_CHECKING:
     from .reach import Input
@@ -151,23 +152,6 @@ class Source:
         lines = tuple([one.line for i, one in enumerate(self.looks) if i not in skip])
         aliasing = [one.line for one in self.aliasing]
         return (*lines, *aliasing), tuple(map(_identity, self.constants.values()))
-
-
-def overlapping(arrays: Sequence[np.ndarray[Any, Any]]) -> frozenset[tuple[int, int]]:
-    """The pairs of arrays that share memory, by number; exact where that is quick to say."""
-    return frozenset(
-        (i, k)
-        for k, b in enumerate(arrays)
-        for i, a in enumerate(arrays[:k])
-        if np.may_share_memory(a, b) and _share(a, b)
-    )
-
-
-def _share(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
-    try:
-        return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]
-    except (np.exceptions.TooHardError, MemoryError):
-        return True
 
 
 KNOWN = {

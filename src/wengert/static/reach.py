@@ -26,12 +26,11 @@ from ..differentiate.dynamic import ROOT
 from ..differentiate.tape import Leaf
 from ..ops.array import View
 from . import objects
-from .checker import Source, literal, overlapping
+from .checker import Source, literal
 from .code import users_class
 from .looks import (
     Arguments,
     ArrayLies,
-    Distinct,
     Empty,
     Equal,
     Handle,
@@ -40,16 +39,15 @@ from .looks import (
     Number,
     OtherType,
     Otherwise,
-    Overlaps,
     Read,
     Same,
     Size,
     Text,
     TypeIs,
-    Unbased,
 )
 from .places import MISSING, OWN, ClassField, Element, Field, Item, Place
 from .refusal import Refused, Transformed
+from .sharing import Distinct, Overlaps, Unbased, overlapping
 
 LIMIT = 20_000  # places; what reaches further is no function to compile
 SIMPLE = (str, bytes, type(None), bool, type(Ellipsis), slice, range, type(NotImplemented))

@@ -101,7 +101,7 @@ def test_masks(fixed):
 
 def test_slices():
     rng = np.random.default_rng(2)
-    for dtype in DTYPES:
+    for dtype in DTYPES[::2]:
         x = (9 * rng.standard_normal((5, 4, 3))).astype(dtype)
         for index in [
             (2,),

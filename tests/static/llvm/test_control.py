@@ -392,3 +392,66 @@ def test_an_endless_loop_can_be_interrupted():
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     made.check(-2.0)
+
+
+# --- small vectors, one piece of machine code -----------------------------------------------------
+
+
+def codes(made_of):
+    """The steps of a program by name, those inside others too."""
+    for step in made_of:
+        yield step.code if step.runtime else "nest"
+        for inner in step.inner:
+            yield from codes(inner)
+
+
+def draft_of(function, *values, strict=True):
+    program = program_of(function)(*values)
+    return Draft(program, observe(program, values)[1], strict)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda c, r: np.stack([c[1] * r[0], c[0] - r[1]]),
+        lambda c, r: c + np.stack([c[1] * r[0], np.sum(c) * 0.1]),
+        lambda c, r: np.stack([c[1], np.max(c * r[:2])]),
+        lambda c, r: c[::-1] * np.stack([r[1], c[0]]),
+        lambda c, r: np.concatenate([c[1:] * r[0], np.reshape(c[0] + c[1], (1,))]),
+        lambda c, r: np.stack([c @ c, c[0] * 0.5]) * 0.5,
+    ],
+)
+def test_small_vectors(step):
+    def function(c, r):
+        return wg.scan(lambda c, _: (step(c, r), c * r[2]), c, length=5)
+
+    c, r = RNG.standard_normal(2), RNG.standard_normal(3)
+    check(function, c, r)
+    gradient = wg.grad(lambda c, r: np.sum(function(c, r)[0]), argnums=(0, 1))
+    made = Made(gradient, c, r, strict=False)
+    for got, want in zip(made.call(c, r), made.numpy(c, r), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+    assert not made.fallen
+
+
+def test_writes_into_elements():
+    def step(c, x):
+        c[0] += x[1]
+        c[1] = c[0] * x[0]
+        return c * 0.5, c[1]
+
+    check(lambda c, x: wg.scan(step, c, x), C, X)
+    check(lambda c, x: step(c * 1, x)[0], C, X[0])
+
+
+def test_a_loop_over_numbers_is_one_piece_of_machine_code():
+    def orbit(r):
+        def step(c, _):
+            return (c[0] + 0.1 * c[1] * r[0], c[1] - 0.1 * c[0] * r[1]), None
+
+        (a, b), _ = wg.scan(step, (1.0, 0.5), length=50)
+        return a * b
+
+    for function in (orbit, wg.grad(orbit)):
+        assert "repeat" not in codes(draft_of(function, C).steps)
+        check(function, C)

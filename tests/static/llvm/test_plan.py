@@ -5,10 +5,10 @@ import pytest
 
 from wengert.core.program import Equation, Var
 from wengert.differentiate.record import program_of
-from wengert.static.llvm.native_program import Draft, stands_alone
+from wengert.static.llvm.native_program import Draft, call_of
 from wengert.static.observe import observe
 from wengert.static.plan import inputs_of, nests
-from wengert.static.views import is_view
+from wengert.static.views import is_cumulative, is_reduction, is_view
 
 from ..passes.drawn import draw
 from .build import plan_of
@@ -28,7 +28,21 @@ def kernels(function, *values, strict=True):
 
 def nests_of(function, *values):
     (group,) = plan_of(program_of(function)(*values)).groups
-    return [names(nest) for nest in nests(group.inner, stands_alone)]
+    return [names(nest) for nest in nests(group.inner, stands_alone, walk)]
+
+
+def stands_alone(eqn):
+    return is_cumulative(eqn) or call_of(eqn, True) is not None
+
+
+def walk(eqn):
+    """Reductions over the same axes go together."""
+    return eqn.params.get("axis"), eqn.inputs[0].aval.shape
+
+
+def looped(eqn):
+    """The shape of what an equation computes, element by element."""
+    return (eqn.inputs if is_reduction(eqn) else eqn.outputs)[0].aval.shape
 
 
 def test_a_chain_is_one_kernel_with_one_result():
@@ -57,12 +71,28 @@ def test_what_is_dead_is_in_no_kernel():
     assert len(group.inner.outputs) == 1
 
 
-def test_one_shape_is_one_nest_and_a_reduction_one_of_its_own():
+def test_one_shape_is_one_nest_with_the_reductions_of_what_it_computes():
     assert nests_of(lambda x: (x * 2 + x - 1) * 0.5, X) == [
         ["multiply", "add", "subtract", "multiply"]
     ]
     found = nests_of(lambda x: (np.sum(x * x + 1, axis=0) * 2 + 1, x / 3), X)
-    assert found == [["multiply", "add"], ["sum"], ["multiply", "add"], ["divide"]]
+    assert found == [["multiply", "add", "sum"], ["multiply", "add"], ["divide"]]
+
+
+def test_reductions_that_go_over_the_same_alike_are_one_nest():
+    assert nests_of(lambda x: (np.sum(y := x * 2, axis=0), np.max(y, axis=0)), X) == [
+        ["multiply", "sum", "max"]
+    ]
+    assert nests_of(lambda x: (np.sum(y := x * 2, axis=0), np.max(y, axis=1)), X) == [
+        ["multiply", "sum"],
+        ["max"],
+    ]
+    assert nests_of(lambda x: (np.sum(x, axis=0), np.max(x, axis=0) + 1), X) == [
+        ["sum", "max"],
+        ["add"],
+    ]
+    centred = nests_of(lambda x: (x - 1) - np.sum(x - 1, axis=0), X)
+    assert centred[-1] == ["subtract"], "what reads a result waits for all of it"
 
 
 def test_numbers_go_with_the_loops_that_read_them():
@@ -89,11 +119,11 @@ def test_everything_is_computed_once_before_it_is_read(seed):
             continue
         assert set(step.inner.inputs) <= known
         inside, made = set(step.inner.inputs), []
-        for nest in nests(step.inner, stands_alone):
+        for nest in nests(step.inner, stands_alone, walk):
             assert set(inputs_of(nest)) <= inside
             made += [eqn.outputs[0] for eqn in nest if not is_view(eqn)]
             inside.update(made)
-            assert len({eqn.outputs[0].aval.shape for eqn in nest if not is_view(eqn)} - {()}) <= 1
+            assert len({looped(eqn) for eqn in nest if not is_view(eqn)} - {()}) <= 1
         assert len(made) == len(set(made))
         assert set(step.inner.outputs) <= set(made)
         known.update(step.inner.outputs)

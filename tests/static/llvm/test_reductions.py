@@ -32,6 +32,7 @@ LAYOUTS = [
     lambda x: np.broadcast_to(x, (3, *x.shape)),
 ]
 REAL = ["f4", "f8", "i8", "i2", "u1", "?"]
+TURNED = [np.asfortranarray, lambda x: x[:, ::-1]]
 DTYPES = [*REAL, "c8", "c16"]
 POSITIONS = ("argmax", "argmin")
 
@@ -193,14 +194,10 @@ FUSED = {
 def test_what_is_reduced_is_computed_on_the_way(name):
     cases = []
     for number, shape in enumerate([(6, 8), (5, 300), (300, 5), (33, 17), (4, 1)]):
-        for dtype in ("f4", "f8"):
-            x = drawn(shape, dtype)
-            cases += [
-                (FUSED[name], x),
-                (FUSED[name], [np.asfortranarray(x), x[:, ::-1]][number % 2]),
-            ]
+        x = drawn(shape, REAL[number % 2])
+        cases += [(FUSED[name], x), (FUSED[name], TURNED[number % 2](x))]
     with np.errstate(all="ignore"):
-        assert len(compared(cases)) <= 5
+        assert len(compared(cases)) <= 4
 
 
 def steps_of(function, *values):

@@ -68,16 +68,7 @@ def array_words(table: Table, known: np.ndarray[Any, Any], slot: int) -> list[in
     flags = (objects.ALIGNED if known.flags.aligned else 0) | (
         objects.C_CONTIGUOUS if compact else 0
     )
-    strides = (
-        []
-        if compact
-        else [
-            word
-            for axis, length in enumerate(known.shape)
-            if length != 1
-            for word in (axis, known.strides[axis])
-        ]
-    )
+    strides = [] if compact else [word for pair in _strides(known).items() for word in pair]
     return [
         table.object(np.ndarray),
         ctypes.c_uint64.from_address(id(known.dtype) + objects.TYPE_NUMBER).value,
@@ -88,6 +79,12 @@ def array_words(table: Table, known: np.ndarray[Any, Any], slot: int) -> list[in
         *known.shape,
         *strides,
     ]
+
+
+def _strides(array: np.ndarray[Any, Any]) -> dict[int, int]:
+    """The strides that count, by axis."""
+    lengths = enumerate(array.shape)
+    return {i: array.strides[i] for i, length in lengths if length != 1 and array.size}
 
 
 # --- results --------------------------------------------------------------------------------------
@@ -108,7 +105,7 @@ def make_output(table: Table, one: Slot, inputs: Sequence[int], owner: int | Non
 
 def make_array(table: Table, known: np.ndarray[Any, Any], register: int, slot: int) -> None:
     """Make an array that lies as ``known`` does, unless the register holds one already."""
-    if known.strides != np.empty_like(known).strides:  # with gaps, or turned round
+    if _strides(known) != _strides(np.empty_like(known)):  # with gaps, or turned round
         like = partial(stand_in, known.dtype, known.shape, known.strides)
         table.operation("make_array_by", register, slot, table.object(like))
         return

@@ -94,8 +94,8 @@ class Inside(Draft):
         assert not target[0].offset
         return target[0].base
 
-    def _may_lie(self, number: int, made: Atom, base: Atom) -> bool:
-        if base not in self.given or not isinstance(made, Var) or made not in self.results:
+    def _may_lie(self, number: int, made: Var, base: Atom) -> bool:
+        if base not in self.given or made not in self.results:
             return super()._may_lie(number, made, base)
         place = self.over.get(self.results[made])
         own = place is not None and self.program.inputs[place] is base
@@ -103,17 +103,30 @@ class Inside(Draft):
 
     def _write_over(self, number: int, nest: list[Equation], stored: list[Var]) -> None:
         super()._write_over(number, nest, stored)
-        if any(var.aval.shape for var in stored):
-            return
         # numbers are all read before the first is written, so a vector that they make up may lie
         # where the old one lies
         for whole in {self.parts[var].whole for var in stored if var in self.parts}:
             place = self.over.get(self.results.get(whole, -1))
             if place is not None and whole not in self.places:
                 base = self.program.inputs[place]
-                same = lies_as(self.seen[base].view, self.known[whole])
-                if same and not self.seen[base].offset and self._may_lie(number, whole, base):
+                if self._by_numbers(nest, stored, base) and self._may_lie(number, whole, base):
                     self.places[whole] = self.places[base]
+
+    def _by_numbers(self, nest: list[Equation], stored: list[Var], base: Var) -> bool:
+        """Whether a nest writes numbers only, and reads only such of ``base``, which lies in C
+        order.
+        """
+        looked = {eqn.outputs[0] for eqn in nest if is_view(eqn) and eqn.outputs[0] in self.seen}
+        read = (
+            atom
+            for eqn in nest
+            if eqn.outputs[0] not in looked
+            for atom in eqn.inputs
+            if atom in self.seen and self.seen[atom].base is base
+        )
+        own = self.seen[base]
+        in_order = own.view.flags.c_contiguous and not own.offset
+        return in_order and not any(atom.aval.shape for atom in (*stored, *read))
 
 
 def lies_as(one: Array, other: Array) -> bool:

@@ -27,10 +27,16 @@ import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
-i8 = i16 = i32 = i64 = ptr = int
-f32 = f64 = float
+# to a type checker the types are Python's
+i8: TypeAlias = int
+i16: TypeAlias = int
+i32: TypeAlias = int
+i64: TypeAlias = int
+ptr: TypeAlias = int
+f32: TypeAlias = float
+f64: TypeAlias = float
 TYPES = {"i8": "i8", "i16": "i16", "i32": "i32", "i64": "i64", "f32": "float", "f64": "double", "ptr": "ptr"}
 WIDTH = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64}
 FLOATS = {"float": 4, "double": 8}

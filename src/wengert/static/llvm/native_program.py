@@ -206,7 +206,9 @@ class Draft:
             if not (array.flags.c_contiguous or array.flags.f_contiguous):
                 array = array.copy()  # as it comes back from the disk
             self.known[var] = array
-            self._enter(var, self.constant(array).base)
+            place = self.constant(array).base
+            assert isinstance(place, Place)
+            self._enter(var, place)
 
     def constant(self, value: Array) -> Operand:
         """Memory that holds a value of the program."""
@@ -375,7 +377,7 @@ class Draft:
         if place.kind == "input" and self.first_into is None:
             self.first_into = len(self.steps)
 
-    def _may_lie(self, number: int, made: Atom, base: Atom) -> bool:
+    def _may_lie(self, number: int, made: Var, base: Atom) -> bool:
         """Whether ``made`` may lie where ``base`` lies, which is read for the last time: a value
         that was made here, or for a result the argument that it may be written into.
         """
@@ -425,9 +427,11 @@ def work_of(program: Program) -> float:
     """How many elements are computed, about; a loop may go on for any time."""
     work = 0.0
     for eqn in program.equations:
-        trips = LONG_WORK if eqn.primitive.name in ("loop", "while") else 1
         inner = sum(work_of(one) for _, one in programs_in(eqn.params))
-        work += max((prod(var.aval.shape) for var in eqn.outputs), default=0) + trips * inner
+        if eqn.primitive.name in ("loop", "while"):
+            length = getattr(eqn.params.get("plan"), "length", None)
+            inner *= LONG_WORK if length is None else length
+        work += max((prod(var.aval.shape) for var in eqn.outputs), default=0) + inner
     return work
 
 

@@ -65,7 +65,9 @@ class _Parts:
 
     def __init__(self, program: Program, known: Mapping[Atom, Array], looped: set[Var]) -> None:
         self.known, self.looped = known, looped
-        self.maker = {var: eqn for eqn in program.equations for var in eqn.outputs}
+        self.maker: dict[Atom, Equation] = {
+            var: eqn for eqn in program.equations for var in eqn.outputs
+        }
         self.reads = Counter(atom for eqn in program.equations for atom in eqn.inputs)
         self.reads.update(program.outputs)
 
