@@ -331,6 +331,19 @@ def test_results(f: Any) -> None:
         assert [one is A for one in given] == [one is A for one in expected]
 
 
+def test_results_without_axes_have_memory_of_their_own() -> None:
+    def f(z: Any, a: Any) -> Any:
+        return z.astype(np.float64), np.where(np.sin(a) > 0.2, np.log(2 + np.sin(a)), a)
+
+    z, a = np.array(0.5), np.linspace(-2, 2, 500)
+    g = settled(f, z, a)
+    for _ in range(20):
+        same(g(z, a), f(z, a))
+        z = z + 1.0
+        z = np.asarray(z)
+    assert type(g(z, a)[0]) is np.ndarray
+
+
 def test_views_are_views_and_twice_the_same_is_the_same() -> None:
     def f(a: Any) -> Any:
         y = a * 2 + 1

@@ -98,6 +98,14 @@ def applications(name):
                 for values in arguments([kind], rng):
                     yield values, {"dtype": np.dtype(target)}
         return
+    if name == "weaken":
+        for kind in ("f8", "i8"):
+            yield [values_of(kind, 1, rng)[0]], {}
+        return
+    if name == "from_parts":
+        for pair in ("f8 f8", "f4 f4", "f4 f8", "i8 f8"):
+            yield [values_of(kind, 50, rng) for kind in pair.split()], {}
+        return
     if name == "where":
         kinds = [["?", *pair.split()] for pair in PAIRS] + [["f8", "f4", "f4"]]
     elif arity == 2:

@@ -160,6 +160,18 @@ def test_values_with_a_name_stay():
     assert not loops(program)
 
 
+def test_numbers_of_python_stay():
+    def f(x, y):
+        seen = []
+        for _ in range(100):
+            x = x * 0.5 + y * 2.0
+            seen.append(y * 3.0 + 1.0)
+        return x, seen[5]
+
+    rolled(f, 0.3, 0.5, lengths=[])
+    rolled(f, np.float64(0.3), 0.5, lengths=[])
+
+
 def test_short_programs_stay():
     rolled(lambda r, a, b: oscillator((a, b), r, 10), RATES, *START, lengths=[])
 

@@ -97,10 +97,16 @@ def make_output(table: Table, one: Slot, inputs: Sequence[int], owner: int | Non
     """
     register, known = table.owner() if owner is None else owner, one.known
     if isinstance(known, np.ndarray):
-        make_array(table, known, register, table.slot(one.slot))
+        slot = table.register() if _in_arena(table, one) else table.slot(one.slot)
+        make_array(table, known, register, slot)
     if one.into is not None:
         copy_array(table, register, inputs[one.into])
     return register
+
+
+def _in_arena(table: Table, one: Slot) -> bool:
+    """Whether a result lies where the program keeps other values, too: one without axes does."""
+    return one.slot in table.program.arena_slots
 
 
 def make_array(table: Table, known: np.ndarray[Any, Any], register: int, slot: int) -> None:
@@ -130,9 +136,11 @@ def copy_array(table: Table, target: int, value: int) -> None:
 
 
 def box_output(table: Table, register: int, one: Slot) -> None:
-    """Make an object of a number, after the run."""
+    """After the run, make an object of a number; an array that lies in a cell is copied."""
     known, slot = one.known, table.slot(one.slot)
     if isinstance(known, np.ndarray):
+        if _in_arena(table, one):
+            table.operation("fill_array", register, slot, known.nbytes)
         return
     if type(known) is bool:
         table.operation("box_bool", register, slot, id(False), id(True))

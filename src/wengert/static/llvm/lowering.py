@@ -35,7 +35,10 @@ def lower(emitter: Emitter, eqn: Equation, operands: Sequence[Scalar | None]) ->
         return lower_python(
             emitter,
             eqn,
-            [_operand(emitter, a, x, a.aval.dtype) for a, x in zip(eqn.inputs, operands, strict=True)],
+            [
+                _operand(emitter, a, x, a.aval.dtype)
+                for a, x in zip(eqn.inputs, operands, strict=True)
+            ],
         )
     dtypes: Sequence[Any] = [None] * len(operands)
     if eqn.primitive.ufunc is not None:

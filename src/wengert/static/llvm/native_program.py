@@ -310,6 +310,8 @@ class Draft:
         self.seen[var] = Seen(known.base, known.offset + offset, view)
 
     def _call(self, number: int, call: Call, eqn: Equation) -> Iterator[Step]:
+        if all(self.last.get(self.root(var), -1) <= number for var in eqn.outputs):
+            return  # dead code: what it reads may not be there either
         operands = [self._operand_of(atom) for atom in eqn.inputs]
         over = OVER.get(eqn.primitive.name)
         if over is not None:

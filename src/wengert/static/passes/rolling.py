@@ -172,9 +172,11 @@ class _Rolling:
                 run.inputs.append([self._read(run, atoms) for atoms in columns])
         except Misfit:
             return False
-        avals = [var.aval for _, var in run.carry.values()]
-        avals += [var.aval for var in run.reads.values()]
-        return not any(aval.weak or (self.strict and len(aval.shape) > 1) for aval in avals)
+        block = self.equations[run.start : run.start + run.period]
+        if any(var.aval.weak for eqn in block for var in eqn.outputs):
+            return False  # a stack has NumPy's numbers, not Python's
+        kept = (*(var for _, var in run.carry.values()), *run.reads.values())
+        return not self.strict or all(len(var.aval.shape) < 2 for var in kept)
 
     def _read(self, run: Run, atoms: tuple[Atom, ...]) -> Any:
         """What an input is, which is ``atoms`` in the blocks: a literal, the place of the block

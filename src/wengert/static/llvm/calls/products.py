@@ -19,7 +19,7 @@ from ..nest import nest_of
 from ..scalars import NotLowered
 from ..steps import Address, Array, Operand, Step
 from . import CALLS, OVER, WHY_NOT, Given
-from .tiles import in_tiles, on_one_thread
+from .tiles import in_tiles, on_one_thread, part_of
 
 LETTERS = {"f": ("s", "f32"), "d": ("d", "f64")}
 INTEGERS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
@@ -160,9 +160,9 @@ def product(a: Matrices, b: Matrices, c: Matrices, strict: bool) -> Step:
     if k == 1 and 1 in (m, n):
         return loops(a, b, c)
     if m == 1 and b.blasable and fits(a.columns, a.size, 1, a.size):
-        return _alone(gemv(b.turned, a.turned, c.turned), "gemv", n * k, strict)
+        return _alone(gemv(b.turned, a.turned, c.turned, strict), "gemv", n * k, strict)
     if n == 1 and a.blasable and fits(b.rows, b.size, 1, b.size):
-        return _alone(gemv(a, b, c), "gemv", m * k, strict)
+        return _alone(gemv(a, b, c, strict), "gemv", m * k, strict)
     if 1 in (m, n, k) and not (readable and not strict):
         return loops(a, b, c)
     if not readable:
@@ -209,8 +209,10 @@ def gemm(
     return in_tiles(step, (m, n, k), (a.rows, b.columns, c.rows, c.columns), c.size)
 
 
-def gemv(a: Matrices, x: Matrices, y: Matrices) -> Step:
-    """y = A x, as NumPy describes it to BLAS: the transpose of a matrix in rows or in columns."""
+def gemv(a: Matrices, x: Matrices, y: Matrices, strict: bool) -> Step:
+    """y = A x, as NumPy describes it to BLAS: the transpose of a matrix in rows or in columns. If
+    not with NumPy's own bits, some rows of A at a time.
+    """
     letter, real = LETTERS[y.view.dtype.char]
     m, n = a.view.shape[-2:]
     if fits(a.rows, a.columns, n, a.size):
@@ -218,16 +220,20 @@ def gemv(a: Matrices, x: Matrices, y: Matrices) -> Step:
     else:
         order, lda = ROWS, a.columns // a.size
     count, stack = stack_of([a, x, y])
-    params = (order, n, m, lda, x.rows // x.size, y.rows // y.size, *stack)
+    # parts of what is added up column by column would be read in pieces of lines
+    width, grain = (m, 0) if strict or order == ROWS else part_of(m, n)
+    parts = -(-m // width)
+    steps = (x.rows // x.size, y.rows // y.size)
+    params = (order, n, m, lda, *steps, *stack, width, a.rows, y.rows)
     operands = (a.operand, x.operand, y.operand, Operand(Address(f"blas:{letter}gemv")))
-    return Step(f"gemv_{real}", operands, params, count, runtime=True)
+    return Step(f"gemv_{real}", operands, params, count * parts, grain, runtime=True)
 
 
 def dot(a: Matrices, b: Matrices, c: Matrices) -> Step:
     """One number: a row times a column."""
     letter, real = LETTERS[c.view.dtype.char]
     count, stack = stack_of([a, b, c])
-    if a.columns % a.size or b.rows % b.size or not (a.columns and b.rows):
+    if a.columns % a.size or b.rows % b.size or min(a.columns, b.rows) <= 0:
         raise NotLowered("NumPy's own loop")
     params = (a.view.shape[-1], a.columns // a.size, b.rows // b.size, *stack)
     operands = (a.operand, b.operand, c.operand, Operand(Address(f"blas:{letter}dot")))

@@ -18,6 +18,7 @@ from ..steps import Step
 
 SHARED = 1 << 19  # multiplications of float32 from which a product is cut: some 10 microseconds
 QUARTERED = 48 * SHARED  # from which it is cut into four; from there on see ``tile_of``
+PARTS = 8  # that a large matrix is cut into for its product with a vector
 ALIGNED = 16  # rows and columns of a tile are multiples: BLAS computes blocks of that size
 PIECE = 1 << 18  # multiplications that a thread should have at least
 THREADED = {"gemm": 1 << 18, "gemv": 1 << 13, "dot": 1 << 13}  # OpenBLAS uses threads from here on
@@ -51,6 +52,16 @@ def tile_of(m: int, n: int, k: int, size: int) -> Tile:
 def _half(length: int) -> int:
     """Half of a length, rounded up."""
     return -(-length // (2 * ALIGNED)) * ALIGNED
+
+
+def part_of(m: int, n: int) -> tuple[int, int]:
+    """How many rows of an (m, n) matrix are multiplied with a vector at a time, and how many such
+    parts a thread should have at least; 0 where it is not worth to be shared.
+    """
+    if m * n < SHARED:
+        return m, 0
+    rows = max(ALIGNED, _half(-(-m // PARTS) * 2))
+    return rows, max(1, PIECE // (rows * n))
 
 
 def on_one_thread(kind: str, work: int, step: Step) -> Step:

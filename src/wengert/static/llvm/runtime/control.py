@@ -62,7 +62,7 @@ def moved(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
 
 
 @low
-def carry_begins(frame: ptr, step: ptr, first: i64, swaps: i64, keeps: i64) -> None:
+def start_carries(frame: ptr, step: ptr, first: i64, swaps: i64, keeps: i64) -> None:
     """Point the slots of the carries to where they start: (old, new, home of each) for those that
     swap, (slot, home) for those that stay.
     """
@@ -76,7 +76,7 @@ def carry_begins(frame: ptr, step: ptr, first: i64, swaps: i64, keeps: i64) -> N
 
 
 @low
-def carry_turns(frame: ptr, step: ptr, first: i64, swaps: i64) -> None:
+def turn_carries(frame: ptr, step: ptr, first: i64, swaps: i64) -> None:
     """What was new is old."""
     for k in range(swaps):
         old = slot(frame, step, first + SWAP * k)
@@ -101,15 +101,15 @@ def repeat(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
     keeps = tail(step, 4)
     stacks = tail(step, 3)
     inner = cast(ptr, tail(step, 1))
-    carry_begins(frame, step, 1, swaps, keeps)
+    start_carries(frame, step, 1, swaps, keeps)
     first = 1 + SWAP * swaps + KEEP * keeps
-    stacks_point(frame, step, first, stacks, count - 1 if tail(step, 2) else 0)
+    start_stacks(frame, step, first, stacks, count - 1 if tail(step, 2) else 0)
     direction = -1 if tail(step, 2) else 1
     for _i in range(count):
         code = execute(frame, inner)
         if code != DONE:
             return code
-        carry_turns(frame, step, 1, swaps)
+        turn_carries(frame, step, 1, swaps)
         for k in range(stacks):
             place = slot(frame, step, first + MOVE * k)
             stride = direction * tail(step, 5 + stacks - k)
@@ -118,7 +118,7 @@ def repeat(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
 
 
 @low
-def stacks_point(frame: ptr, step: ptr, first: i64, stacks: i64, element: i64) -> None:
+def start_stacks(frame: ptr, step: ptr, first: i64, stacks: i64, element: i64) -> None:
     """Point the slots of the stacks to an element of each."""
     for k in range(stacks):
         start = operand(frame, step, first + MOVE * k + 1)
@@ -135,13 +135,13 @@ def repeat_while(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
     swaps = tail(step, 4)
     test = cast(ptr, tail(step, 2))
     body = cast(ptr, tail(step, 1))
-    carry_begins(frame, step, 1, swaps, tail(step, 3))
+    start_carries(frame, step, 1, swaps, tail(step, 3))
     trips = 0
     code = execute(frame, test)
     while code == DONE and load(i8, operand(frame, step, 0)) != 0:
         code = execute(frame, body)
         if code == DONE:
-            carry_turns(frame, step, 1, swaps)
+            turn_carries(frame, step, 1, swaps)
             trips += 1
             if trips % CHECKED == 0 and interrupted():
                 return RAISED

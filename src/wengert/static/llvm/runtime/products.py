@@ -84,7 +84,8 @@ def _tiles(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
 
 def _gemv(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
     """y = Mᵀ x, the matrix with ``rows`` rows as BLAS has it. Operands: M, x, y, cblas_?gemv.
-    Parameters: the order, rows, columns, leading dimension, steps of x and y, then the stack.
+    Parameters: the order, rows, columns, leading dimension, steps of x and y, then the stack; how
+    many columns are taken at a time, and in bytes from column to column, and from y to y.
     """
     a = operand(frame, step, 0)
     x = operand(frame, step, 1)
@@ -99,12 +100,16 @@ def _gemv(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
     turned = cast(i32, TURNED)
     one = cast(real, 1)
     zero = cast(real, 0)
+    width = word(step, 4, 13)
+    parts = (columns + width - 1) // width
     for i in range(low, high):
-        at_a = a + stacked(step, 4, 6, 0, i)
-        at_x = x + stacked(step, 4, 6, 1, i)
-        at_y = y + stacked(step, 4, 6, 2, i)
+        first = i % parts * width
+        at_a = a + stacked(step, 4, 6, 0, i // parts) + first * word(step, 4, 14)
+        at_x = x + stacked(step, 4, 6, 1, i // parts)
+        at_y = y + stacked(step, 4, 6, 2, i // parts) + first * word(step, 4, 15)
+        count = smaller(width, columns - first)
         call(
-            None, function, order, turned, rows, columns, one, at_a, lda, at_x, step_x, zero,
+            None, function, order, turned, rows, count, one, at_a, lda, at_x, step_x, zero,
             at_y, step_y,
         )  # fmt: skip
     return DONE

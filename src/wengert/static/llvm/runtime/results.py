@@ -6,7 +6,7 @@ owns it, or gives ``RAISED`` with an exception set. Layer: ``static``.
 
 from __future__ import annotations
 
-from ..lowlevel import call, cast, extern, f64, i8, i32, i64, load, low, ptr, store
+from ..lowlevel import call, cast, copy, extern, f64, i8, i32, i64, load, low, ptr, store
 from ..objects import DATA, ITEMS
 from .checks import at, word
 from .entry import DONE, FIRST, RAISED, RESULT, call_without, inc_ref
@@ -68,6 +68,16 @@ def make_array_by(memory: ptr, here: ptr) -> i32:
         return RAISED
     store(ptr, load(ptr, made, DATA), at(memory, here, 1))
     return kept(made, at(memory, here, 0))
+
+
+@low
+def fill_array(memory: ptr, here: ptr) -> i32:
+    """Copy what lies in a cell into a new array. Operands: its register, the slot of the cell, how
+    many bytes.
+    """
+    target = load(ptr, load(ptr, at(memory, here, 0)), DATA)
+    copy(target, load(ptr, at(memory, here, 1)), word(here, 2))
+    return DONE
 
 
 @low
