@@ -39,11 +39,12 @@ def why_not(eqn: Equation, strict: bool) -> str:
         return "Python's own arithmetic"
     if not DTYPES.issuperset(dtypes):
         return f"machine code knows no {made.dtype}"
+    own = ufunc is np.power or (ufunc is np.absolute and dtypes[0].kind == "c")
+    if strict and own and not made.shape:
+        return "NumPy's own arithmetic of numbers"
     if ufunc is np.power:
         if dtypes[0].kind == "i" and not _positive(eqn.inputs[1]):
             return "powers of integers may raise"
-        if strict and not made.shape:
-            return "NumPy's own arithmetic of numbers"
     if eqn.primitive.name in WARNING and dtypes[0].kind == "f":
         return "orders that are no integers"
     if _told(ufunc, _letters(dtypes)) is None:
