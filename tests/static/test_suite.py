@@ -64,7 +64,6 @@ if hasattr(wg, "compile"):  # until then the programs and the judge are tested
         verdict = judge(CASES[name], wg.compile)
         assert verdict.fits, f"{verdict.status}, expected {verdict.expect}: {verdict.detail}"
 
-
     @pytest.mark.parametrize("name", CASES)
     def test_machine_code_equals_eager(name):
         with machine_code_at_once():

@@ -59,7 +59,9 @@ def runner(program: Program) -> Executable:
         node = program.memo.setdefault(Native, Node())
         node.program = program
         prepare(node, strict=False)
-    return node.run
+    run: Any = node.run  # which gives tuples
+    made: Executable = run
+    return made
 
 
 class Native:

@@ -10,8 +10,8 @@ import numpy as np
 from wengert.core.aval import aval_of
 from wengert.core.primitive import Primitive
 from wengert.core.program import Equation, Literal, Program, Var
-from wengert.static.llvm.builtin import bind
 from wengert.static.llvm.blueprint import load
+from wengert.static.llvm.builtin import bind
 from wengert.static.llvm.native_program import Draft, why_not
 from wengert.static.observe import observe
 from wengert.static.plan import Plan, fuse

@@ -25,9 +25,9 @@ from wengert.static.llvm.lowlevel import (
     load,
     low,
     ptr,
-    translated,
 )
 from wengert.static.llvm.objects import unsupported
+from wengert.static.llvm.translation import translated
 
 pytestmark = pytest.mark.skipif(bool(unsupported()), reason=unsupported())
 

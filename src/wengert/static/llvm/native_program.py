@@ -461,7 +461,9 @@ def with_copies(program: Program, known: dict[Atom, Array]) -> Program:
             made = Var(Aval((), source.aval.dtype))
             known[made] = constants[made] = np.asarray(source.value, source.aval.dtype)
             eqn = Equation(eqn.primitive, (made,), eqn.outputs, eqn.params, eqn.source)
-        elif eqn.primitive is reshape and source is not None and view_of(eqn, known[source]) is None:
+        elif (
+            eqn.primitive is reshape and source is not None and view_of(eqn, known[source]) is None
+        ):
             made = Var(source.aval)
             known[made] = np.empty(source.aval.shape, source.aval.dtype)
             equations.append(Equation(copy, (source,), (made,), {}, eqn.source))

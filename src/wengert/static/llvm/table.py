@@ -19,10 +19,11 @@ import numpy as np
 
 from . import machine
 from .blueprint import NativeProgram
-from .lowlevel import PREFIX, Low, translated
+from .lowlevel import PREFIX, Low
 from .objects import slot_offset
 from .runtime import entry as words
 from .runtime import methods
+from .translation import translated
 
 FASTCALL = 0x80 | 0x02  # METH_FASTCALL with keywords
 MODULES = ("checks", "effects", "looks", "methods", "results", "sharing")  # of the runtime

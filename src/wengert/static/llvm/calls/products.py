@@ -56,7 +56,7 @@ class Matrices(NamedTuple):
     @property
     def follows(self) -> bool:
         """Whether each matrix of a stack starts where the rows of the one before end."""
-        return self.view.strides[0] == self.rows * self.view.shape[-2]
+        return bool(self.view.strides[0] == self.rows * self.view.shape[-2])
 
     @property
     def as_one(self) -> Matrices:

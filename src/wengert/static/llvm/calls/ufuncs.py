@@ -24,6 +24,9 @@ from .walks import broadcast, cast, walking
 TOLD = b"numpy_1.24_ufunc_call_info"  # what NumPy calls what it tells about a loop
 NEEDS_PYTHON = 24  # the byte in it that says so
 COSTLY = 8  # an element's work, in additions
+# those of Python, which NumPy's numbers have of their own
+OPERATORS = frozenset({"absolute", "add", "subtract", "multiply", "divide", "negative", "positive"})
+OPERATORS |= {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
 WARNING = ("kn", "yn", "expn")  # SciPy's, of whole orders: they warn of others
 KINDS = {"i": int, "f": float, "c": complex}
 
@@ -39,12 +42,11 @@ def why_not(eqn: Equation, strict: bool) -> str:
         return "Python's own arithmetic"
     if not DTYPES.issuperset(dtypes):
         return f"machine code knows no {made.dtype}"
-    own = ufunc is np.power or (ufunc is np.absolute and dtypes[0].kind == "c")
+    own = ufunc is np.power or (eqn.primitive.name in OPERATORS and dtypes[0].kind == "c")
     if strict and own and not made.shape:
         return "NumPy's own arithmetic of numbers"
-    if ufunc is np.power:
-        if dtypes[0].kind == "i" and not _positive(eqn.inputs[1]):
-            return "powers of integers may raise"
+    if ufunc is np.power and dtypes[0].kind == "i" and not _positive(eqn.inputs[1]):
+        return "powers of integers may raise"
     if eqn.primitive.name in WARNING and dtypes[0].kind == "f":
         return "orders that are no integers"
     if _told(ufunc, _letters(dtypes)) is None:

@@ -8,7 +8,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from ..lowlevel import PREFIX, Low, translated
+from ..lowlevel import PREFIX, Low
+from ..translation import translated
 
 # of this package
 MODULES = (
