@@ -235,6 +235,12 @@ def test_other_lengths_than_recorded_are_no_kernel():
         draft_of(program, [np.ones(1)], True)
 
 
+def lies(value):
+    """The strides, but for those that are never used."""
+    pairs = zip(getattr(value, "shape", ()), getattr(value, "strides", ()), strict=True)
+    return [stride for length, stride in pairs if length > 1 and value.size]
+
+
 @pytest.mark.parametrize("block", range(6))
 def test_random_programs_give_numpys_bits(block):
     for seed in range(40 * block, 40 * block + 40):
@@ -245,8 +251,7 @@ def test_random_programs_give_numpys_bits(block):
             first, run = made.results, made.run
             for got in (first, run(*values), run(*values)):
                 assert all(map(alike, got, want)), (seed, str(program))
-                strides = [getattr(one, "strides", ()) for one in got]
-                assert strides == [getattr(one, "strides", ()) for one in want]
+                assert [lies(one) for one in got] == [lies(one) for one in want], seed
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -286,7 +291,7 @@ def test_compile_makes_kernels_when_they_pay():
     compiled, told = wg.compile(chain), set()
     for _ in range(200):
         np.testing.assert_allclose(compiled(x, y), chain(x, y), rtol=1e-12, atol=1e-13)
-        told.add(str(compiled.explain()).splitlines()[-1].strip())
+        told.update(line.strip() for line in str(compiled.explain()).splitlines())
     assert told >= {
         "NumPy runs all of it until machine code pays",
         "machine code: 1 kernel for 7 operations",
@@ -317,8 +322,7 @@ def test_strict_gives_eagers_bits(at_once):
     for _ in range(4):
         assert np.array_equal(compiled(x, y), chain(x, y))
     told = str(compiled.explain())
-    assert "NumPy runs tanh: NumPy's own bits" in told
-    assert "machine code" in told
+    assert "machine code: 1 kernel for 7 operations" in told
 
 
 def test_what_a_call_changes_in_place_and_gives_as_views(at_once):

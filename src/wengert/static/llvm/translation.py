@@ -146,13 +146,15 @@ class _Function(Words):
 
     def _return(self, node: ast.Return) -> None:
         if isinstance(node.value, ast.IfExp):
-            yes, no = ([ast.Return(one)] for one in (node.value.body, node.value.orelse))
-            self._if(ast.copy_location(ast.If(node.value.test, yes, no), node))
+            value = node.value
+            yes: list[ast.stmt] = [ast.Return(value.body)]
+            no: list[ast.stmt] = [ast.Return(value.orelse)]
+            self._if(ast.copy_location(ast.If(value.test, yes, no), node))
         elif node.value is None:
             self._emit("ret void")
         else:
-            value = self._as(self._value(node.value), self.low.result, node)
-            self._emit(f"ret {value.type} {value.text}")
+            given = self._as(self._value(node.value), self.low.result, node)
+            self._emit(f"ret {given.type} {given.text}")
         self.open = False
 
     def _if(self, node: ast.If) -> None:
