@@ -20,6 +20,7 @@ from ..core.source import user_depth
 from ..differentiate.dynamic import ROOT, Cut
 from .cause import called_at, cause, marks, raised_at
 from .explain import Explanation, explain
+from .native import AT_ONCE
 from .natively import Natively
 from .places import OWN
 from .reach import Reach
@@ -47,7 +48,7 @@ class Compiled(Natively):
         strict_capture: bool = False,
         check: int = 0,
         limit: int = LIMIT,
-        native: bool = True,
+        native: bool | str = True,
         threads: int | None = None,
     ) -> None:
         super().__init__()
@@ -344,7 +345,7 @@ def compile(
     strict_capture: bool = False,
     check: int = 0,
     limit: int = LIMIT,
-    native: bool = True,
+    native: bool | str = True,
     threads: int | None = None,
 ) -> Any:
     """``f`` as a static graph: recorded while it runs, optimised, then replayed.
@@ -359,7 +360,8 @@ def compile(
         strict_capture: raise where recording can't follow, in place of running eagerly.
         check: compare every nth call with eager execution.
         limit: how many different paths are recorded before the function runs eagerly.
-        native: make machine code of it as soon as that pays; else NumPy runs all of it.
+        native: make machine code of it as soon as that pays, or ``"at once"``, in the first call
+            that is replayed, the third; False: NumPy runs all of it.
         threads: how many may run it, 1 to 64; left out, as many as ``set_num_threads`` says.
 
     Returns:
@@ -367,7 +369,7 @@ def compile(
         why, and what became of it.
 
     Raises:
-        DtypeError: ``f`` is no function, or ``threads`` no int.
+        DtypeError: ``f`` is no function, ``threads`` no int, ``native`` none of the three.
         DataError: ``threads`` is not from 1 to 64.
 
     Warns:
@@ -382,6 +384,8 @@ def compile(
     """
     if threads is not None:
         checked("compile", "threads", threads)
+    if native not in (True, False, AT_ONCE):
+        raise DtypeError(f"compile: native is {native!r}, expected True, False or {AT_ONCE!r}")
     if f is None:
         return functools.partial(
             compile,

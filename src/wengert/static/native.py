@@ -30,6 +30,7 @@ BYTE = 0.2e-9  # seconds to write and read again a byte of a result
 COMPILING = (10e-3, 4e-3)  # seconds to compile kernels, and more for each of their equations
 TRIPS = 10  # of a loop that says no number
 SHARE = 0.25  # of the price that is spent in NumPy before
+AT_ONCE = "at once"  # what a user says who does not want to wait
 
 
 @cache
@@ -46,10 +47,12 @@ def in_numpy(node: Node) -> None:
     node.run, node.native, node.compiled = executable(node.program), None, None
 
 
-def prepare(node: Node, strict: bool, threads: int | None = None) -> None:
-    """Let NumPy run the program of ``node`` until kernels pay."""
+def prepare(
+    node: Node, strict: bool, threads: int | None = None, native: bool | str = True
+) -> None:
+    """Let NumPy run the program of ``node`` until machine code pays, or is wanted at once."""
     in_numpy(node)
-    node.native = Native(node, strict, threads)
+    node.native = Native(node, strict, threads, 0.0 if native == AT_ONCE else SHARE)
 
 
 def runner(program: Program) -> Executable:
@@ -73,13 +76,13 @@ class Native:
         fallback: runs what a native program was not made for.
     """
 
-    def __init__(self, node: Node, strict: bool, threads: int | None = None) -> None:
+    def __init__(self, node: Node, strict: bool, threads: int | None, share: float) -> None:
         assert node.program is not None
         self.program, self.strict, self.threads = node.program, strict, threads
         self.captured = node.original or node.program
         self.into = dict(node.into)
         self.fallback: Executable | None = None
-        self.spent = 0.0
+        self.spent, self.share = 0.0, share
         self.looked = False  # on disk
         self._in_numpy = node.run
         self._node = weakref.ref(node)
@@ -96,32 +99,31 @@ class Native:
 
     def run(self, *values: Any) -> Sequence[Any]:
         """A call before there is machine code."""
-        if self.looked and self.spent < SHARE * self.price:
-            return self.run_in_numpy(*values)
+        if self.looked and self._waits():
+            return self._run_in_numpy(values)
         if not self._lock.acquire(blocking=False):  # another thread is at it
             return self._in_numpy(*values)
         try:
+            options = self.strict, self.into, self.threads
             if not self.looked:
-                return self._look(values)
-            made = built(self.program, self.captured, values, self.strict, self.into, self.threads)
+                self.looked = True
+                made = kept_on_disk(self.captured, self.program, values, *options)
+                if made is not None:
+                    self._take(made)
+                    return made.run(*values)
+                if self._waits():
+                    return self._run_in_numpy(values)
+            made = built(self.program, self.captured, values, *options)
             self._take(made)
             return made.results
         finally:
             self._lock.release()
 
-    def _look(self, values: Sequence[Any]) -> Sequence[Any]:
-        """The first call: take what is kept, or leave it to NumPy."""
-        self.looked = True
-        made = kept_on_disk(
-            self.captured, self.program, values, self.strict, self.into, self.threads
-        )
-        if made is None:
-            return self.run_in_numpy(*values)
-        self._take(made)
-        return made.run(*values)
+    def _waits(self) -> bool:
+        """Whether NumPy has not yet taken its share of what machine code costs."""
+        return self.spent < self.share * self.price
 
-    def run_in_numpy(self, *values: Any) -> Sequence[Any]:
-        """A call that NumPy runs."""
+    def _run_in_numpy(self, values: Sequence[Any]) -> Sequence[Any]:
         self.spent += self.saves
         return self._in_numpy(*values)
 

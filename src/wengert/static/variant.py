@@ -56,7 +56,7 @@ class Variant:
         recording: Recording,
         reach: Reach,
         strict: bool,
-        native: bool,
+        native: bool | str,
         threads: int | None = None,
     ) -> str:
         """Add a recording; what it contradicts, in words."""
@@ -76,7 +76,7 @@ class Variant:
             first.into = first.finish.into([one.name for one in reach.inputs])
         self.paths.plan(
             lambda program: self._optimised(program, strict),
-            lambda node: prepare(node, strict, threads) if native else in_numpy(node),
+            lambda node: prepare(node, strict, threads, native) if native else in_numpy(node),
         )
         self.check = reach.checker(self.paths.targets, self.attached, self.writes, self.written)
         self.get = reach.getter(self.paths.targets)

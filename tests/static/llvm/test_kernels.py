@@ -388,3 +388,17 @@ def test_threads_that_make_kernels_at_once(at_once):
         for thread in threads:
             thread.join()
         assert not wrong
+
+
+def test_machine_code_at_once_when_that_is_asked_for():
+    x, y = RNG.standard_normal((2, 30))
+    compiled = wg.compile(chain, native="at once")
+    for _ in range(3):
+        np.testing.assert_allclose(compiled(x, y), chain(x, y), rtol=1e-12)
+    assert "machine code: 1 kernel for 7 operations" in str(compiled.explain())
+
+
+@pytest.mark.parametrize("native", ["now", 2, None])
+def test_no_such_way_to_have_machine_code(native):
+    with pytest.raises(wg.errors.DtypeError, match="native is .*, expected True, False or"):
+        wg.compile(chain, native=native)

@@ -104,6 +104,16 @@ def make_output(table: Table, one: Slot, inputs: Sequence[int], owner: int | Non
     return register
 
 
+def _has_gaps(array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array's elements do not fill its memory one after another, in some order."""
+    expected, strides = array.itemsize, _strides(array)
+    for axis in sorted(strides, key=strides.__getitem__):
+        if strides[axis] != expected:
+            return True
+        expected *= array.shape[axis]
+    return False
+
+
 def _in_arena(table: Table, one: Slot) -> bool:
     """Whether a result lies where the program keeps other values, too: one without axes does."""
     return one.slot in table.program.arena_slots
@@ -111,7 +121,7 @@ def _in_arena(table: Table, one: Slot) -> bool:
 
 def make_array(table: Table, known: np.ndarray[Any, Any], register: int, slot: int) -> None:
     """Make an array that lies as ``known`` does, unless the register holds one already."""
-    if _strides(known) != _strides(np.empty_like(known)):  # with gaps, or turned round
+    if _has_gaps(known):
         like = partial(stand_in, known.dtype, known.shape, known.strides)
         table.operation("make_array_by", register, slot, table.object(like))
         return
