@@ -400,5 +400,5 @@ def test_machine_code_at_once_when_that_is_asked_for():
 
 @pytest.mark.parametrize("native", ["now", 2, None])
 def test_no_such_way_to_have_machine_code(native):
-    with pytest.raises(wg.errors.DtypeError, match="native is .*, expected True, False or"):
+    with pytest.raises(wg.errors.DtypeError, match=r"native is .*, expected True, False or"):
         wg.compile(chain, native=native)

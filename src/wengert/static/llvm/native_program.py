@@ -26,6 +26,7 @@ from . import lowering
 from .apart import as_numbers
 from .blueprint import Blueprint, Slot
 from .calls import CALLS, OVER, WHY_NOT, Call, ufuncs
+from .calls.twins import with_twins
 from .nest import Nest, copying
 from .parts import parts_of
 from .reductions import kind_of
@@ -93,6 +94,7 @@ class Draft:
         self.shapes: list[Array] = []
         self.known = {atom: as_array(value) for atom, value in known.items()}
         program = as_numbers(program, self.known, self.strict)
+        program = program if self.strict else with_twins(program)
         program = with_copies(sums_of_windows(program, self.known), self.known)
         self.program = self._with_results(program)
         made = ((eqn, call_of(eqn, self.strict)) for eqn in self.program.equations)

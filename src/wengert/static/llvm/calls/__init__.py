@@ -21,7 +21,7 @@ CALLS: dict[str, Call] = {}
 WHY_NOT: dict[str, Callable[[Equation, bool], str]] = {}  # (equation, strict): empty if it can
 OVER: dict[str, int] = {}  # the input whose memory the result may take, where it dies
 # of this package
-MODULES = ("control", "convolution", "indexing", "joining", "products", "sorting")
+MODULES = ("control", "convolution", "indexing", "joining", "products", "sorting", "twins")
 
 for module in MODULES:
     import_module(f"{__package__}.{module}")

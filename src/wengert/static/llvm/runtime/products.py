@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from ..lowlevel import bits, call, cast, f64, i32, i64, load, low, ptr, store, typed
+from ..lowlevel import bits, call, cast, f64, i32, i64, load, low, ptr, sizeof, store, typed
 from .execute import DONE, OPERANDS, operand
 from .pool import smaller
 
@@ -161,6 +161,66 @@ def _loops(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
     return DONE
 
 
+def _panels(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
+    """y = A x, and in a row of sums for each part of the rows Aᵀ w, some rows at a time. Operands:
+    A, x, w, y, the sums, cblas_?gemv. Parameters: rows and columns of A, from row to row, steps of
+    x, w and y, the rows at a time and those of a part.
+    """
+    function = operand(frame, step, 5)
+    m = word(step, 6, 0)
+    n = word(step, 6, 1)
+    lda = word(step, 6, 2)
+    step_x = word(step, 6, 3)
+    step_w = word(step, 6, 4)
+    step_y = word(step, 6, 5)
+    size = sizeof(real)
+    order = cast(i32, COLUMNS)
+    turned = cast(i32, TURNED)
+    straight = cast(i32, NO)
+    x = operand(frame, step, 1)
+    one = cast(real, 1)
+    for part in range(low, high):
+        total = operand(frame, step, 4) + part * n * size
+        first = part * word(step, 6, 7)
+        stop = smaller(first + word(step, 6, 7), m)
+        beta = cast(real, 0)
+        if first >= stop:
+            for j in range(n):
+                store(real, beta, total, j * size)
+        while first < stop:
+            rows = smaller(word(step, 6, 6), stop - first)
+            a = operand(frame, step, 0) + first * lda * size
+            w = operand(frame, step, 2) + first * step_w * size
+            y = operand(frame, step, 3) + first * step_y * size
+            call(
+                None, function, order, turned, n, rows, one, a, lda, x, step_x,
+                cast(real, 0), y, step_y,
+            )  # fmt: skip
+            call(
+                None, function, order, straight, n, rows, one, a, lda, w, step_w,
+                beta, total, cast(i64, 1),
+            )  # fmt: skip
+            beta = one
+            first += rows
+    return DONE
+
+
+def _add_parts(frame: ptr, step: ptr, low: i64, high: i64) -> i32:
+    """Sums of columns. Operands: rows without gaps, the sums. Parameters: columns, rows, and in
+    bytes from sum to sum.
+    """
+    n = word(step, 2, 0)
+    parts = word(step, 2, 1)
+    size = sizeof(real)
+    sums = operand(frame, step, 0)
+    for j in range(n):
+        total = load(real, sums, j * size)
+        for part in range(1, parts):
+            total += load(real, sums, (part * n + j) * size)
+        store(real, total, operand(frame, step, 1), j * word(step, 2, 2))
+    return DONE
+
+
 gemm_f32, gemm_f64 = typed(_gemm, real="f32"), typed(_gemm, real="f64")
 tiles_f32, tiles_f64 = typed(_tiles, real="f32"), typed(_tiles, real="f64")
 gemv_f32, gemv_f64 = typed(_gemv, real="f32"), typed(_gemv, real="f64")
@@ -168,3 +228,5 @@ dot_f32, dot_f64 = typed(_dot, real="f32"), typed(_dot, real="f64")
 loops_f32, loops_f64 = typed(_loops, real="f32"), typed(_loops, real="f64")
 loops_i8, loops_i16 = typed(_loops, real="i8"), typed(_loops, real="i16")
 loops_i32, loops_i64 = typed(_loops, real="i32"), typed(_loops, real="i64")
+panels_f32, panels_f64 = typed(_panels, real="f32"), typed(_panels, real="f64")
+add_parts_f32, add_parts_f64 = typed(_add_parts, real="f32"), typed(_add_parts, real="f64")
