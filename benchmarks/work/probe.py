@@ -30,11 +30,13 @@ TIMEOUT_SECONDS = 600.0
 def compile_time(contender: Contender) -> dict[str, Any]:
     """Return the seconds of the first call, of all calls until machine code runs, their number.
 
-    wengert is told not to wait until that pays, for the waiting is calls like any other.
+    wengert is told not to wait until that pays, for the waiting is calls like any other; LLVM is
+    imported before, as JAX's compiler is with JAX.
     """
     if contender.label == COMPILED:
         import wengert as wg
 
+        importlib.import_module("llvmlite.binding")
         vars(wg)["compile"] = partial(wg.compile, native="at once")
     call, inputs = _started(contender)
     start = time.perf_counter()

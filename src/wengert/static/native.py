@@ -19,7 +19,6 @@ from typing import Any
 
 from ..core.aval import Aval
 from ..core.execute import Executable, executable
-from ..core.primitive import NoLowering
 from ..core.program import Program, programs_in
 from .building import Machine, Made, built, kept_on_disk
 from .paths import Node
@@ -145,20 +144,13 @@ def worth(program: Program) -> tuple[float, float]:
 
 def _worth(program: Program) -> tuple[float, int]:
     """What the equations save, and how many there are."""
-    from .llvm.calls import CALLS
-
     saves, count = 0.0, 0
     for eqn in program.equations:
         inner = [_worth(one) for _, one in programs_in(eqn.params)]
         count += sum(number for _, number in inner)
         trips = getattr(eqn.params.get("plan"), "length", None) or TRIPS
         saves += trips * sum(each for each, _ in inner)
-        primitive = eqn.primitive
-        if (
-            not isinstance(primitive.lower, NoLowering)
-            or primitive.expand is not None
-            or (primitive.name in CALLS and not is_view(eqn))
-        ):
+        if not is_view(eqn):
             count += 1
             saves += CALL + BYTE * sum(_bytes(var.aval) for var in eqn.outputs)
     return saves, count

@@ -105,7 +105,14 @@ def library(name: str, write: Callable[[], str]) -> Code:
     is not asked for where the code is kept.
     """
     with LOCK:
-        return loaded([kept(key_of("library", name), lambda: generated(write(), vectors=False))])
+        made = kept(key_of("library", name), lambda: generated(write(), vectors=False))
+        return loaded([made], _libraries())
+
+
+@cache
+def _libraries() -> Any:
+    """The engine of all libraries."""
+    return _engine()
 
 
 def kernel_object(name: str, text: str) -> bytes:
@@ -125,19 +132,23 @@ def generated(text: str, vectors: bool = True) -> bytes:
     machine, header = _generator()
     module = llvm.parse_assembly(header + text)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options = llvm.create_pipeline_tuning_options(speed_level=3 if vectors else 2)
     options.loop_vectorization = options.slp_vectorization = vectors
-    options.loop_unrolling = True
+    options.loop_unrolling = vectors
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     made: bytes = machine.emit_object(module)
     return made
 
 
-def loaded(objects: Iterable[bytes]) -> Code:
-    """Object code at its place in memory, ready to run."""
+def _engine() -> Any:
     _, header = _generator()
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(header), target_machine())
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(header), target_machine())
+
+
+def loaded(objects: Iterable[bytes], engine: Any = None) -> Code:
+    """Object code at its place in memory, ready to run; in an engine of its own, or a given one."""
+    engine = engine or _engine()
     for one in objects:
         engine.add_object_file(llvm.ObjectFileRef.from_data(one))
     engine.finalize_object()

@@ -11,22 +11,17 @@ import struct
 import sys
 import types
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from . import machine
 from .blueprint import NativeProgram
-from .lowlevel import PREFIX, Low
 from .objects import slot_offset
 from .runtime import entry as words
 from .runtime import methods
-from .translation import translated
+from .runtime.library import address_of_function
 
 FASTCALL = 0x80 | 0x02  # METH_FASTCALL with keywords
-MODULES = ("checks", "effects", "looks", "methods", "results", "sharing")  # of the runtime
 LINE = 64  # bytes: what the arena is aligned to
 Builtin = Callable[..., Any]
 
@@ -40,21 +35,6 @@ class Method(ctypes.Structure):
         ("flags", ctypes.c_int),
         ("doc", ctypes.c_char_p),
     )
-
-
-@cache
-def operations() -> dict[str, int]:
-    """The address of each function that an entry may call, and of ``entry`` itself."""
-    found = {"entry": words.entry}
-    for name in MODULES:
-        module = import_module(f"{__package__}.runtime.{name}")
-        found.update((k, v) for k, v in vars(module).items() if isinstance(v, Low))
-    code = machine.library("operations of entries", lambda: translated(found.values()))
-    _CODE.append(code)
-    return {name: code.address(PREFIX + name) for name in found}
-
-
-_CODE: list[Any] = []  # kept as long as the process
 
 
 class Table:
@@ -110,7 +90,7 @@ class Table:
     def operation(self, name: str, *operands: int) -> None:
         """Write an operation."""
         size = words.FIRST + 8 * len(operands)
-        head = struct.pack("2q", operations()[name], size)
+        head = struct.pack("2q", address_of_function(name, "entry"), size)
         self.records.append(head + b"".join(_word(one) for one in operands))
 
     def entry(self, name: str, fallback: Builtin) -> Entry:
@@ -139,7 +119,7 @@ class Table:
 
 def builtin(name: str, function: str, table: Any, *keep: Any) -> Builtin:
     """A builtin over a function of the runtime, which finds ``table`` behind its ``self``."""
-    method = Method(name.encode(), operations()[function], FASTCALL, None)
+    method = Method(name.encode(), address_of_function(function, "entry"), FASTCALL, None)
     new = ctypes.pythonapi.PyCFunction_NewEx
     new.restype = ctypes.py_object
     new.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)

@@ -1,29 +1,22 @@
 """The functions of the runtime, each compiled with those that it calls when it is asked for.
-Layer: ``static``.
+
+Those that steps call and those that entries call are two sets of names. Layer: ``static``.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import Any
 
 from ..lowlevel import PREFIX, Low
-from ..translation import translated
 
-# of this package
-MODULES = (
-    "blas",
-    "control",
-    "convolution",
-    "execute",
-    "indexing",
-    "pool",
-    "products",
-    "sorting",
-    "ufuncs",
-    "walk",
-)
+MODULES = {  # of this package
+    "step": (
+        *("blas", "control", "convolution", "execute", "indexing", "pool", "products", "sorting"),
+        *("ufuncs", "walk"),
+    ),
+    "entry": ("checks", "effects", "entry", "looks", "methods", "results", "sharing"),
+}
 
 
 @cache
@@ -35,14 +28,16 @@ def functions(module: str) -> dict[str, Low]:
 
 
 @cache
-def _code(name: str) -> Any:
+def address_of_function(name: str, kind: str = "step") -> int:
+    """The address of a function of the runtime; ``kind``: what calls it."""
     from .. import machine
 
-    (one,) = (functions(module)[name] for module in MODULES if name in functions(module))
-    return machine.library(name, lambda: translated([one]))
+    code = machine.library(f"{kind} {name}", lambda: _text(name, kind))
+    return int(code.address(PREFIX + name))
 
 
-@cache
-def address_of_function(name: str) -> int:
-    """The address of a function of the runtime."""
-    return int(_code(name).address(PREFIX + name))
+def _text(name: str, kind: str) -> str:
+    from ..translation import translated
+
+    (one,) = (functions(module)[name] for module in MODULES[kind] if name in functions(module))
+    return translated([one])
