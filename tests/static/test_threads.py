@@ -367,9 +367,13 @@ print(len({pid for *_, pid in found.get()} | {os.getpid()}) > 1)
 
 
 def test_a_process_that_is_forked_while_another_thread_runs_a_program():
+    """Without products: a lock of OpenBLAS's own, which a thread holds while the process is forked,
+    is held for ever in the child, whoever called it.
+    """
     code = """
-from wengert.ops.blas import threads_address
-blas = ctypes.CFUNCTYPE(ctypes.c_int32)(threads_address("get"))
+def work(x, w):
+    return np.exp(-x * w) * 2 + 1
+
 wg.set_num_threads(2)
 function = ready()
 wanted = function(x, w)
@@ -385,12 +389,11 @@ for _ in range(40):
     time.sleep(0.001)
     child = os.fork()
     if child == 0:
-        good = np.array_equal(function(x, w), wanted) and blas() == 2 and started() == 1
+        good = np.array_equal(function(x, w), wanted) and started() == 1
         os._exit(0 if good else 3)
     assert os.waitpid(child, 0)[1] == 0
 ended = True
 other.join()
-assert blas() == 2
 print("good")
 """
     assert in_process(code).split() == ["good"]
