@@ -104,7 +104,7 @@ def built(
     how many may run it, if that is not for the setting to say.
     """
     from .llvm.blueprint import load
-    from .llvm.native_program import own_memory, why_not
+    from .llvm.preparing import own_memory, why_not
 
     fallback = program
     program = in_own_memory(program)

@@ -12,7 +12,8 @@ from wengert.core.primitive import Primitive
 from wengert.core.program import Equation, Literal, Program, Var
 from wengert.static.llvm.blueprint import load
 from wengert.static.llvm.builtin import bind
-from wengert.static.llvm.native_program import Draft, why_not
+from wengert.static.llvm.native_program import Draft
+from wengert.static.llvm.preparing import why_not
 from wengert.static.observe import observe
 from wengert.static.plan import Plan, fuse
 from wengert.static.views import is_view

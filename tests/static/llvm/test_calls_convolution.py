@@ -5,7 +5,7 @@ import pytest
 
 import wengert as wg
 from wengert.ops.convolution import convolve
-from wengert.static.llvm.native_program import why_not
+from wengert.static.llvm.preparing import why_not
 
 from .build import draft_of, make_kernels
 from .called import program, runs

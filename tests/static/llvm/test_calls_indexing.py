@@ -6,7 +6,7 @@ import pytest
 import wengert as wg
 from wengert.ops.index import join_index, split_index
 from wengert.ops.indexing import getitem, scatter_add, setitem
-from wengert.static.llvm.native_program import why_not
+from wengert.static.llvm.preparing import why_not
 
 from .called import falls, program, runs
 

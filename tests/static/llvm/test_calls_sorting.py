@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wengert.ops.sorting import argsort, searchsorted
-from wengert.static.llvm.native_program import why_not
+from wengert.static.llvm.preparing import why_not
 
 from .called import program, runs
 

@@ -7,7 +7,7 @@ import wengert as wg
 import wengert.ops.special
 from wengert.core.primitive import REGISTRY
 from wengert.static.llvm.calls import ufuncs
-from wengert.static.llvm.native_program import call_of, why_not
+from wengert.static.llvm.preparing import call_of, why_not
 
 from .called import program, runs
 

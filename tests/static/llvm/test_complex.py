@@ -7,7 +7,7 @@ import pytest
 
 from wengert.differentiate.record import program_of
 from wengert.ops.shape import from_parts
-from wengert.static.llvm.native_program import why_not
+from wengert.static.llvm.preparing import why_not
 from wengert.static.llvm.scalars import NotLowered
 from wengert.static.views import is_view
 

@@ -14,7 +14,8 @@ from wengert.differentiate.record import program_of
 from wengert.static.llvm.blueprint import load
 from wengert.static.llvm.builtin import bind
 from wengert.static.llvm.calls import CALLS, WHY_NOT
-from wengert.static.llvm.native_program import Draft, why_not
+from wengert.static.llvm.native_program import Draft
+from wengert.static.llvm.preparing import why_not
 from wengert.static.llvm.scalars import NotLowered
 from wengert.static.observe import observe
 from wengert.static.views import is_view

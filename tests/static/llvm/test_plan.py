@@ -5,7 +5,8 @@ import pytest
 
 from wengert.core.program import Equation, Var
 from wengert.differentiate.record import program_of
-from wengert.static.llvm.native_program import Draft, call_of
+from wengert.static.llvm.native_program import Draft
+from wengert.static.llvm.preparing import call_of
 from wengert.static.observe import observe
 from wengert.static.plan import inputs_of, nests
 from wengert.static.views import is_cumulative, is_reduction, is_view

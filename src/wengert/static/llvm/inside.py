@@ -17,7 +17,8 @@ from ...core.program import Atom, Equation, Program, Var
 from ...ops.arithmetic import copy
 from ..observe import Known
 from ..views import is_view
-from .native_program import Draft, as_array
+from .native_program import Draft
+from .preparing import as_array
 from .scalars import NotLowered
 from .steps import Array, Operand, Place, Seen
 

@@ -18,7 +18,7 @@ from ....control.legs import Leg, Loop
 from ....core.aval import Aval
 from ....core.program import Equation, Program, Var, programs_in
 from ...views import is_reduction, is_view
-from .. import native_program
+from .. import preparing
 from ..repeating import repeated
 from ..scalars import DTYPES, NotLowered
 from ..steps import Array, Operand, Step
@@ -30,7 +30,7 @@ def why_not(eqn: Equation, strict: bool) -> str:
     """Why control flow can't be machine code: for what is inside."""
     for _, program in programs_in(eqn.params):
         for inner in program.equations:
-            if not is_view(inner) and (why := native_program.why_not(inner, strict)):
+            if not is_view(inner) and (why := preparing.why_not(inner, strict)):
                 return f"{inner.primitive.name} inside: {why}"
     return ""
 
