@@ -1,4 +1,4 @@
-"""The benchmark's work, from the worked example to a transformer, runs no Python once it settles."""
+"""The benchmarks' work, from the lecture's example to a transformer, runs no Python at last."""
 
 import sys
 from pathlib import Path
