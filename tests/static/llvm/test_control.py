@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
+from wengert.control import derived
 from wengert.control.call import call
 from wengert.core.execute import executable
 from wengert.differentiate.record import program_of
@@ -23,6 +24,12 @@ from wengert.static.views import is_view
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((5, 3))
 C = RNG.standard_normal(3)
+
+
+@pytest.fixture(autouse=True)
+def derived_programs_as_they_are(monkeypatch):
+    """With ``compile`` imported they would be optimised, which is not strict about products."""
+    monkeypatch.setattr(derived, "optimise", derived.as_it_is)
 
 
 class Made:

@@ -196,8 +196,11 @@ class Nest:
                 self.walked["write", var] = Walked(number, known.strides)
         for atom, number in self.reads.items():
             if atom.aval.shape:
-                strides = np.broadcast_to(self.seen[atom].view, self.shape).strides
-                self.walked["read", atom] = Walked(number, strides)
+                try:
+                    wide = np.broadcast_to(self.seen[atom].view, self.shape)
+                except ValueError:  # of what is no loop over elements
+                    raise NotLowered("operands of other shapes", self.equations[-1]) from None
+                self.walked["read", atom] = Walked(number, wide.strides)
         self.order = list(self.walked)
         self.starts = [self.pointers[one.operand] for one in self.walked.values()]
 
